@@ -1,0 +1,37 @@
+"""An image becomes a clip in your own storage: submit, wait without a worker, save."""
+
+import os
+
+from airflow.sdk import DAG, Param
+
+from airflow_runway.operators.runway import RunwayImageToVideoOperator
+from airflow_runway.sensors.runway import RunwayTaskSensor
+from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
+
+with DAG(
+    dag_id="image_to_video",
+    schedule=None,
+    params={
+        "image": Param("https://example.com/keyframe.jpg", type="string", title="Image URL"),
+        "prompt": Param("A slow push in, soft evening light", type="string", title="What should happen"),
+        "seconds": Param(5, type="integer", minimum=2, maximum=10),
+    },
+    render_template_as_native_obj=True,
+    tags=["runway"],
+    doc_md=__doc__,
+):
+    submit = RunwayImageToVideoOperator(
+        task_id="submit",
+        model="gen4_turbo",
+        prompt_image="{{ params.image }}",
+        prompt_text="{{ params.prompt }}",
+        ratio="1280:720",
+        duration="{{ params.seconds }}",
+    )
+    wait = RunwayTaskSensor(task_id="wait", runway_task_id=submit.output)
+    save = RunwayToObjectStorageOperator(
+        task_id="save",
+        runway_task_id=submit.output,
+        destination=os.environ.get("CLIPS", "file:///tmp/clips"),
+    )
+    wait >> save
