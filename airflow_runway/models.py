@@ -7,11 +7,11 @@ The words are Runway's own (``PENDING``, ``THROTTLED``, ...), whatever the gatew
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class TaskStatus(str, Enum):
+class TaskStatus(StrEnum):
     """Where a generation stands. Only :attr:`is_final` words end a wait.
 
     The first six are Runway's (published API description, ``GET /v1/tasks/{id}``); the others name what an
@@ -45,9 +45,6 @@ class TaskStatus(str, Enum):
     def is_sighting(self) -> bool:
         """Whether the server knows the task, whatever it says of it."""
         return self not in _UNSEEN
-
-    def __str__(self) -> str:
-        return self.value
 
 
 _FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
@@ -107,7 +104,7 @@ class Submission:
     estimated_credits: float | None = None
 
 
-class CancelOutcome(str, Enum):
+class CancelOutcome(StrEnum):
     """What became of a request to cancel."""
 
     #: It was unfinished, and the server took the cancellation. A refund is never promised.
@@ -120,6 +117,3 @@ class CancelOutcome(str, Enum):
     NOT_SUPPORTED = "not_supported"
     #: It could not be found out; the generation may still be running.
     UNKNOWN = "unknown"
-
-    def __str__(self) -> str:
-        return self.value

@@ -1,7 +1,5 @@
 """An image becomes a clip in your own storage: submit, wait without a worker, save."""
 
-import os
-
 from airflow.sdk import DAG, Param
 
 from airflow_runway.operators.runway import RunwayImageToVideoOperator
@@ -12,11 +10,13 @@ with DAG(
     dag_id="image_to_video",
     schedule=None,
     params={
-        "image": Param("https://example.com/keyframe.jpg", type="string", title="Image URL"),
+        "image": Param("https://example.com/keyframe.jpg", type="string", title="Image (public https URL)"),
         "prompt": Param("A slow push in, soft evening light", type="string", title="What should happen"),
         "seconds": Param(5, type="integer", minimum=2, maximum=10),
+        "destination": Param(
+            "file:///tmp/clips", type="string", title="Folder, e.g. s3://aws_default@bucket/clips"
+        ),
     },
-    render_template_as_native_obj=True,
     tags=["runway"],
     doc_md=__doc__,
 ):
@@ -28,10 +28,11 @@ with DAG(
         ratio="1280:720",
         duration="{{ params.seconds }}",
     )
-    wait = RunwayTaskSensor(task_id="wait", runway_task_id=submit.output)
+    wait = RunwayTaskSensor(task_id="wait", runway_task_id=submit.output, timeout=60 * 60)
     save = RunwayToObjectStorageOperator(
         task_id="save",
         runway_task_id=submit.output,
-        destination=os.environ.get("CLIPS", "file:///tmp/clips"),
+        destination="{{ params.destination }}",
     )
+
     wait >> save

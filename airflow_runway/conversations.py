@@ -1,0 +1,190 @@
+"""What is said to a gateway, in which order, and what the answers come to: pure, for sync and async alike.
+
+A conversation is a generator. It yields a :class:`Call`; whoever drives it sends the call and gives the
+:class:`~airflow_runway.envelopes.Answer` back, or throws :class:`NoAnswerError` into it; it returns the
+result or raises an error of our tree. :mod:`airflow_runway.hooks.runway` drives it, once with requests and
+once with aiohttp.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_runway import failures
+from airflow_runway.decoding import decode_submission, decode_task
+from airflow_runway.envelopes import Answer, complaint_of, parse
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayError, RunwayReadError
+from airflow_runway.gateways import is_task_id
+from airflow_runway.models import CancelOutcome, RunwayTask, Submission, TaskStatus
+from airflow_runway.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_runway.gateways import Gateway
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, without its credential."""
+
+    method: str
+    #: Below the Base URL.
+    path: str
+    json: Mapping[str, Any] | None = None
+
+
+class NoAnswerError(Exception):
+    """A request that got no answer.
+
+    :param delivery: how far it got.
+    :param reason: the library's words, redacted.
+    """
+
+    def __init__(self, delivery: failures.Delivery, reason: str) -> None:
+        super().__init__(reason)
+        self.delivery = delivery
+        self.reason = reason
+
+
+Conversation = Generator[Call, Answer, T]
+
+
+def submitting(gateway: Gateway, route: str, payload: Mapping[str, Any]) -> Conversation[Submission]:
+    """Create a generation: one POST, never more.
+
+    :param gateway: whom to ask.
+    :param route: a route name of this gateway.
+    :param payload: the JSON body.
+    """
+    endpoint = gateway.create(route)
+    if endpoint is None:
+        known = ", ".join(sorted(gateway.creates))
+        raise RunwayConfigurationError(
+            f"{gateway.title} has no route {redact(route, limit=60)!r}; it has: {known}. Nothing was sent."
+        )
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise RunwayConfigurationError(
+            f"The payload for {route} is not JSON: {redact(error)}. Nothing was sent."
+        ) from None
+    try:
+        answer = yield Call(endpoint.method, endpoint.path, payload)
+    except NoAnswerError as silence:
+        raise failures.create_without_answer(gateway, route, silence.delivery, silence.reason) from None
+    return _value(decode_submission(answer, gateway, route))
+
+
+def reading(gateway: Gateway, runway_task_id: str) -> Conversation[RunwayTask]:
+    """Read one task.
+
+    :param gateway: whom to ask.
+    :param runway_task_id: the task.
+    """
+    address = gateway.read.address(checked_task_id(runway_task_id))
+    try:
+        answer = yield Call(gateway.read.method, address)
+    except NoAnswerError as silence:
+        raise failures.read_without_answer(gateway, runway_task_id, silence.reason) from None
+    return _value(decode_task(answer, gateway, runway_task_id))
+
+
+def cancelling(gateway: Gateway, runway_task_id: str) -> Conversation[CancelOutcome]:
+    """Cancel what is unfinished, and only that: on the official API a DELETE destroys a finished result.
+
+    :param gateway: whom to ask.
+    :param runway_task_id: the task.
+    """
+    try:
+        task = yield from reading(gateway, runway_task_id)
+    except RunwayReadError:
+        # Not knowing whether it has finished, the safe thing is to leave it alone.
+        return CancelOutcome.UNKNOWN
+    if task.status.is_final:
+        return CancelOutcome.ALREADY_FINISHED
+    if gateway.cancel is None:
+        return CancelOutcome.NOT_SUPPORTED
+    if not task.status.is_sighting:
+        return CancelOutcome.NOT_FOUND
+    try:
+        answer = yield Call(gateway.cancel.method, gateway.cancel.address(runway_task_id))
+        # 404: cancelled by somebody else between our two requests.
+        if 200 <= answer.status < 300 or answer.status == 404:
+            return CancelOutcome.CANCELLED
+    except NoAnswerError:
+        pass  # it may have been taken: the next reading tells
+    try:
+        task = yield from reading(gateway, runway_task_id)
+    except RunwayReadError:
+        return CancelOutcome.UNKNOWN
+    if not task.status.is_sighting or task.status is TaskStatus.CANCELLED:
+        return CancelOutcome.CANCELLED
+    return CancelOutcome.ALREADY_FINISHED if task.status.is_final else CancelOutcome.UNKNOWN
+
+
+def asking_for_organization(gateway: Gateway) -> Conversation[dict[str, Any]]:
+    """Read the account: balance, limits, use. Free.
+
+    :param gateway: whom to ask; must have such a route.
+    """
+    if gateway.organization is None:
+        raise RunwayConfigurationError(f"{gateway.title} documents no way to read the account.")
+    try:
+        answer = yield Call(gateway.organization.method, gateway.organization.path)
+    except NoAnswerError as silence:
+        raise failures.read_without_answer(gateway, None, silence.reason) from None
+    value = parse(answer.body)
+    complaint = complaint_of(value)
+    if answer.status != 200 or complaint or not isinstance(value, dict):
+        raise failures.read_without_state(gateway, None, answer, complaint)
+    return value
+
+
+def checked_task_id(value: object) -> str:
+    """A task id that may be asked for.
+
+    :param value: e.g. what a template was rendered to.
+    :raises RunwayConfigurationError: if it can be none; nothing has been sent.
+    """
+    if not is_task_id(value):
+        raise RunwayConfigurationError(
+            f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
+            "runway_task_id=submit.output. Nothing was sent."
+        )
+    return str(value)
+
+
+def _value(outcome: T | RunwayError) -> T:
+    if isinstance(outcome, RunwayError):
+        raise outcome
+    return outcome
+
+
+#: No gateway can know it: asked for, it tells whether the key is good, and costs nothing.
+_NOBODYS_TASK = "00000000-0000-4000-8000-000000000000"
+
+
+def introducing(gateway: Gateway) -> Conversation[str]:
+    """Find out, for free, whether gateway and key go together; returns a sentence for people.
+
+    :param gateway: whom to ask.
+    """
+    if gateway.organization is None:
+        yield from reading(gateway, _NOBODYS_TASK)
+        return f"{gateway.title} accepts the key. It shows no balance over the API."
+    account = yield from asking_for_organization(gateway)
+    balance = account.get("creditBalance")
+    tier = account.get("tier")
+    monthly = tier.get("maxMonthlyCreditSpend") if isinstance(tier, dict) else None
+    said = f"{gateway.title} accepts the key."
+    if isinstance(balance, int | float):
+        said += f" Balance: {balance:g} credits."
+    if isinstance(monthly, int | float):
+        said += f" Most per month: {monthly:g} credits."
+    return said

@@ -1,0 +1,210 @@
+"""What can go wrong, told for the person on call: what happened, to which id, what it cost, what to do.
+
+::
+
+    RunwayError
+    ├── RunwayConfigurationError      x  nothing was sent: connection, gateway or arguments are wrong
+    ├── RunwaySubmissionError            the create was answered "no": nothing runs, nothing is charged
+    │   ├── RunwayRequestRefusedError x    the request itself: bad field, bad media, unknown route
+    │   ├── RunwayAuthenticationError x    the key
+    │   ├── RunwayOutOfCreditsError   x    the account's balance
+    │   └── RunwayNotAcceptedError         right now: rate or daily limit, no channel, no connection
+    ├── RunwayAmbiguousSubmissionError x   no usable answer: the generation may exist and be charged
+    ├── RunwayReadError                  a read failed; the generation is untouched
+    │   └── RunwayReadRefusedError    x    and would fail again: key revoked, wrong base URL
+    ├── RunwayTaskError                  how a generation ended, other than well
+    │   ├── RunwayTaskFailedError     x    FAILED
+    │   ├── RunwayTaskCancelledError  x    CANCELLED
+    │   ├── RunwayTaskTimeoutError    x    not finished at the deadline
+    │   ├── RunwayTaskLostError       x    the server does not know it (any more)
+    │   └── RunwayOutputMissingError  x    succeeded, says the server, and shows no output
+    └── RunwayTransferError              fetching or storing an output failed; the generation is untouched
+        └── RunwayTransferRefusedError x   and would fail again
+
+Classes marked ``x`` are also Airflow's ``AirflowFailException``: the task fails at once, whatever its
+``retries``, because a retry cannot mend the cause or would pay again. A sensor with ``soft_fail`` is skipped
+by these in every mode. The others are no Airflow exceptions: Airflow's own retries stay in charge, and
+``soft_fail`` does not hide them.
+
+This is the one inner module that imports from Airflow, for that single base class.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow_runway.models import RunwayTask
+
+__all__ = [
+    "RunwayAmbiguousSubmissionError",
+    "RunwayAuthenticationError",
+    "RunwayConfigurationError",
+    "RunwayError",
+    "RunwayNotAcceptedError",
+    "RunwayOutOfCreditsError",
+    "RunwayOutputMissingError",
+    "RunwayReadError",
+    "RunwayReadRefusedError",
+    "RunwayRequestRefusedError",
+    "RunwaySubmissionError",
+    "RunwayTaskCancelledError",
+    "RunwayTaskError",
+    "RunwayTaskFailedError",
+    "RunwayTaskLostError",
+    "RunwayTaskTimeoutError",
+    "RunwayTransferError",
+    "RunwayTransferRefusedError",
+]
+
+
+class RunwayError(Exception):
+    """Everything that this provider raises on purpose."""
+
+
+class RunwayConfigurationError(RunwayError, AirflowFailException):
+    """The connection, the gateway's name or an argument is wrong; found before anything was sent.
+
+    Costs nothing. Airflow does not retry; a retry would find the same.
+    """
+
+
+class RunwaySubmissionError(RunwayError):
+    """The gateway did not take the generation: nothing runs and nothing is charged.
+
+    :param message: the sentence for people.
+    :param status: HTTP status of the answer; ``None`` where no connection came about.
+    :param retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RunwayRequestRefusedError(RunwaySubmissionError, AirflowFailException):
+    """The gateway refused this very request (a field, the media, the route).
+
+    Costs nothing. Airflow does not retry; the same request is refused again.
+    """
+
+
+class RunwayAuthenticationError(RunwaySubmissionError, AirflowFailException):
+    """The gateway refused the API key.
+
+    Costs nothing. Airflow does not retry; mend the connection, then clear the task.
+    """
+
+
+class RunwayOutOfCreditsError(RunwaySubmissionError, AirflowFailException):
+    """The account cannot pay for this generation.
+
+    Costs nothing. Airflow does not retry; buy credits, then clear the task.
+    """
+
+
+class RunwayNotAcceptedError(RunwaySubmissionError):
+    """The gateway did not take it now: a rate or daily limit, no channel, or no connection at all.
+
+    Costs nothing. A retry sends it again, and pays once if it is taken then.
+    """
+
+
+class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
+    """The request left this machine, and no usable answer tells whether it was accepted.
+
+    It may have cost one generation. Airflow does not retry: sending again could pay twice. Look into the
+    gateway's own request history before clearing the task.
+    """
+
+
+class RunwayReadError(RunwayError):
+    """A read came back without a usable answer (network, 5xx, garbage); the generation is untouched.
+
+    Costs nothing. While waiting it is tolerated until the deadline; elsewhere a retry reads again.
+
+    :param message: the sentence for people.
+    :param retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RunwayReadRefusedError(RunwayReadError, AirflowFailException):
+    """The gateway refused to let us read, and would again; the generation lives on.
+
+    Costs nothing more. Airflow does not retry; mend the connection and clear the task: waiting resumes.
+
+    :param message: the sentence for people.
+    :param patience: how many more times a wait looks before it believes the refusal.
+    """
+
+    def __init__(self, message: str, *, patience: int = 0) -> None:
+        super().__init__(message)
+        self.patience = patience
+
+
+class RunwayTaskError(RunwayError):
+    """A generation did not end well.
+
+    :param message: the sentence for people.
+    :param task: the last reading, if there was one.
+    """
+
+    def __init__(self, message: str, *, task: RunwayTask | None = None) -> None:
+        super().__init__(message)
+        self.task = task
+
+
+class RunwayTaskFailedError(RunwayTaskError, AirflowFailException):
+    """The generation FAILED; failure text, code and cost are in the message and in ``task``.
+
+    Airflow does not retry: another try would be another generation, and another charge.
+    """
+
+
+class RunwayTaskCancelledError(RunwayTaskError, AirflowFailException):
+    """Somebody cancelled the generation. It may still have cost; no refund is promised.
+
+    Airflow does not retry.
+    """
+
+
+class RunwayTaskTimeoutError(RunwayTaskError, AirflowFailException):
+    """The generation had not finished at the deadline. It goes on, and is charged if it finishes.
+
+    Airflow does not retry; a sensor with the same id picks it up again at no cost.
+    """
+
+
+class RunwayTaskLostError(RunwayTaskError, AirflowFailException):
+    """The server does not know the id: deleted, cancelled, another account's, or never stored.
+
+    It may have cost. Airflow does not retry.
+    """
+
+
+class RunwayOutputMissingError(RunwayTaskError, AirflowFailException):
+    """The server says SUCCEEDED, again and again, and shows no output. It was most likely charged.
+
+    Airflow does not retry; the id is in the message for the gateway's support.
+    """
+
+
+class RunwayTransferError(RunwayError):
+    """An output could not be fetched or stored.
+
+    Costs nothing: a retry reads the task for a fresh link and downloads again.
+    """
+
+
+class RunwayTransferRefusedError(RunwayTransferError, AirflowFailException):
+    """An output cannot be taken as it is (not a media file, an unsafe address, a bad destination).
+
+    Airflow does not retry; the same would come again. The generation itself is untouched.
+    """

@@ -1,0 +1,82 @@
+"""What Airflow shows of this provider: its connection type, modules and links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_runway.gateways import DEFAULT_API_VERSION, DEFAULT_GATEWAY, GATEWAYS
+
+_INTEGRATION = "Runway"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-runway",
+        "name": "Runway",
+        "description": "Video generation with `Runway <https://docs.dev.runwayml.com/>`__ and its gateways.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.dev.runwayml.com/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("airflow_runway.hooks.runway")],
+        "operators": [_modules("airflow_runway.operators.runway")],
+        "sensors": [_modules("airflow_runway.sensors.runway")],
+        "triggers": [_modules("airflow_runway.triggers.runway")],
+        "transfers": [
+            {
+                "source-integration-name": _INTEGRATION,
+                "target-integration-name": "Object Storage",
+                "python-module": "airflow_runway.transfers.runway_to_object_storage",
+            }
+        ],
+        "extra-links": ["airflow_runway.links.runway.RunwayTaskLink"],
+        "connection-types": [_connection_type()],
+    }
+
+
+def _modules(module: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [module]}
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "runway",
+        "hook-class-name": "airflow_runway.hooks.runway.RunwayHook",
+        "hook-name": "Runway",
+        "ui-field-behaviour": {
+            "hidden-fields": ["login", "schema", "port", "extra"],
+            "relabeling": {"password": "API key", "host": "Base URL"},
+            "placeholders": {"host": "leave empty for the gateway's public address"},
+        },
+        "conn-fields": {
+            "gateway": {
+                "label": "Gateway",
+                "description": "Whose API the Base URL speaks.",
+                "schema": {"type": "string", "enum": list(GATEWAYS), "default": DEFAULT_GATEWAY},
+            },
+            "api_version": {
+                "label": "API version",
+                "description": "Sent as X-Runway-Version.",
+                "schema": {"type": ["string", "null"], "default": DEFAULT_API_VERSION},
+            },
+            "callback_url": {
+                "label": "Callback URL",
+                "description": "Your own https address; only gateways with the reverse format ask for one.",
+                "schema": {"type": ["string", "null"], "format": "url"},
+            },
+            "timeout": {
+                "label": "Request timeout",
+                "description": "Seconds that one HTTP answer may take.",
+                "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 60},
+            },
+            "allow_insecure_http": {
+                "label": "Allow http://",
+                "description": "Lets the API key travel readably: only for an emulator on this machine.",
+                "schema": {"type": ["boolean", "null"], "default": False},
+            },
+        },
+    }

@@ -1,0 +1,290 @@
+"""The hook: credential, Base URL and routes of one connection of type ``runway``."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+import tenacity
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.http.hooks.http import HttpHook
+
+from airflow_runway import conversations
+from airflow_runway.connection_settings import ConnectionSettings, read_connection
+from airflow_runway.conversations import Conversation, NoAnswerError
+from airflow_runway.exceptions import (
+    RunwayError,
+    RunwayNotAcceptedError,
+    RunwayReadError,
+    RunwayReadRefusedError,
+)
+from airflow_runway.hooks import transport
+from airflow_runway.hooks.shared_client import SharedClient, shared_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from airflow.sdk import Connection
+
+    from airflow_runway.models import CancelOutcome, RunwayTask, Submission
+
+T = TypeVar("T")
+
+#: A submission that was provably not taken is sent again at most this often, in all.
+SUBMIT_ATTEMPTS = 3
+#: A longer Retry-After, in seconds, is left to Airflow's retries: no worker is held for it.
+LONGEST_PAUSE_IN_WORKER = 30.0
+
+
+class RunwayHook(HttpHook):
+    """Talks to Runway, or to a gateway that resells it, over one Airflow connection.
+
+    Built on the HTTP provider's hook, with three differences that money and secrets ask for: of the
+    connection's extra only known keys are read (none becomes a header), redirects are never followed, and
+    ``https`` is the default.
+
+    :param runway_conn_id: id of a connection of type ``runway``.
+    """
+
+    conn_name_attr = "runway_conn_id"
+    default_conn_name = "runway_default"
+    conn_type = "runway"
+    hook_name = "Runway"
+
+    def __init__(self, runway_conn_id: str = default_conn_name) -> None:
+        super().__init__(http_conn_id=runway_conn_id)
+        self.runway_conn_id = runway_conn_id
+        #: Pause between tries of a submission that was not taken; tests put ``wait_none`` here.
+        self.pause_between_tries: Callable[[tenacity.RetryCallState], float] = (
+            tenacity.wait_random_exponential(multiplier=1, max=10)
+        )
+
+    # -- the public conversations -----------------------------------------------------------------------
+
+    def submit(self, route: str, payload: Mapping[str, Any]) -> Submission:
+        """Create a generation. This spends money.
+
+        One POST, sent again only where the gateway provably did not take it (no connection, or 429 with a
+        short Retry-After).
+
+        :param route: the official path after ``/v1/``, e.g. ``image_to_video``.
+        :param payload: the JSON body, sent as it is.
+        :returns: the id, and the estimate where the gateway gives one.
+        :raises RunwaySubmissionError: it was refused; nothing is charged.
+        :raises RunwayAmbiguousSubmissionError: nobody knows; it may be charged. Do not repeat blindly.
+        """
+        again = tenacity.Retrying(**self._resending())
+        return again(lambda: self._hold(conversations.submitting(self.settings.gateway, route, payload)))
+
+    async def asubmit(self, route: str, payload: Mapping[str, Any]) -> Submission:
+        """:meth:`submit` for an event loop.
+
+        :param route: see there.
+        :param payload: see there.
+        """
+        again = tenacity.AsyncRetrying(**self._resending())
+        return await again(
+            self._ahold, lambda settings: conversations.submitting(settings.gateway, route, payload)
+        )
+
+    def get_task(self, runway_task_id: str, *, attempts: int = 1) -> RunwayTask:
+        """Read a generation once. Free.
+
+        :param runway_task_id: the id that :meth:`submit` returned.
+        :param attempts: tries in all, with growing pauses, where a read fails in passing.
+        :raises RunwayReadError: no readable answer; the generation is untouched.
+        """
+        again = tenacity.Retrying(**self._rereading(attempts))
+        return again(lambda: self._hold(conversations.reading(self.settings.gateway, runway_task_id)))
+
+    async def aget_task(self, runway_task_id: str) -> RunwayTask:
+        """:meth:`get_task` for an event loop; one attempt.
+
+        :param runway_task_id: see there.
+        """
+        return await self._ahold(lambda settings: conversations.reading(settings.gateway, runway_task_id))
+
+    def cancel_task(self, runway_task_id: str) -> CancelOutcome:
+        """Cancel a generation, unless it has ended: reads first, since deleting a result destroys it.
+
+        :param runway_task_id: the id that :meth:`submit` returned.
+        :returns: what became of it. Trouble on the way is an outcome, not an exception.
+        """
+        return self._hold(conversations.cancelling(self.settings.gateway, runway_task_id))
+
+    async def acancel_task(self, runway_task_id: str) -> CancelOutcome:
+        """:meth:`cancel_task` for an event loop.
+
+        :param runway_task_id: see there.
+        """
+        return await self._ahold(lambda settings: conversations.cancelling(settings.gateway, runway_task_id))
+
+    def get_organization(self) -> dict[str, Any]:
+        """Balance, limits and use of the account, as the official API gives them. Free.
+
+        :raises RunwayConfigurationError: on a gateway without such a route.
+        :raises RunwayReadError: no readable answer.
+        """
+        return self._hold(conversations.asking_for_organization(self.settings.gateway))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether gateway and key go together, for Airflow's connection form. Free.
+
+        :returns: success, and a sentence without any secret.
+        """
+        try:
+            return True, self._hold(conversations.introducing(self.settings.gateway))
+        except RunwayError as error:
+            return False, str(error)
+
+    def task_url(self, runway_task_id: str) -> str:
+        """Where a person can look at a generation; no request is made.
+
+        :param runway_task_id: the id that :meth:`submit` returned.
+        """
+        settings = self.settings
+        if settings.is_resold:
+            return settings.base_url + settings.gateway.read.address(runway_task_id)
+        return settings.gateway.portal
+
+    # -- what they travel on ----------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """The checked connection, looked up once per hook.
+
+        :raises RunwayConfigurationError: naming the field and the remedy.
+        """
+        connection = self.get_connection(self.runway_conn_id)
+        return self._checked(connection, connection.extra_dejson)
+
+    async def asettings(self) -> ConnectionSettings:
+        """:attr:`settings` for an event loop, not cached."""
+        try:
+            connection = await get_async_connection(self.runway_conn_id, hook=type(self))
+        except AirflowNotFoundException:
+            # ``dag.test()`` sees connections of the database only on this way.
+            from asgiref.sync import sync_to_async
+
+            connection = await sync_to_async(self.get_connection)(self.runway_conn_id)
+        return self._checked(connection, await get_async_extra_dejson(connection))
+
+    def _checked(self, connection: Connection, extra: Mapping[str, Any]) -> ConnectionSettings:
+        settings = read_connection(
+            self.runway_conn_id,
+            host=connection.host,
+            schema=connection.schema,
+            port=connection.port,
+            password=connection.password,
+            extra=extra,
+        )
+        if settings.ignored:
+            self.log.warning(
+                "Connection %r: extra keys that mean nothing here are ignored: %s.",
+                self.runway_conn_id,
+                ", ".join(settings.ignored),
+            )
+        return settings
+
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> requests.Session:
+        """A requests session with this connection's credential, version header and proxies.
+
+        :param headers: further headers.
+        :param extra_options: not read: what the HTTP provider takes from here is fixed on purpose.
+        """
+        settings = self.settings
+        session = requests.Session()
+        self.base_url = settings.base_url
+        self._base_url_initialized = True
+        self.merged_extra = {"allow_redirects": False, "timeout": settings.timeout}
+        session.auth = transport.BearerKey(settings.api_key)
+        session.headers.update(transport.standard_headers(settings))
+        session.headers.update(headers or {})
+        session.proxies.update(settings.proxies)
+        session.verify = settings.verify
+        return self._configure_session_from_mount_adapters(session)
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        return self.get_conn()
+
+    def _hold(self, conversation: Conversation[T]) -> T:
+        """Drive a conversation with requests."""
+        try:
+            call = next(conversation)
+            while True:
+                try:
+                    answer = transport.send(self._session, self.settings, call)
+                except NoAnswerError as silence:
+                    call = conversation.throw(silence)
+                else:
+                    call = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _ahold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
+        """Drive a conversation with aiohttp."""
+        async with self.kept_open() as client:
+            conversation = begin(await client.settings())
+            try:
+                call = next(conversation)
+                while True:
+                    try:
+                        answer = await client.send(call)
+                    except NoAnswerError as silence:
+                        call = conversation.throw(silence)
+                    else:
+                        call = conversation.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    @asynccontextmanager
+    async def kept_open(self) -> AsyncIterator[SharedClient]:
+        """Keep the event loop's shared session for this connection open over several async calls."""
+        async with shared_client(self.runway_conn_id, self.asettings) as client:
+            yield client
+
+    def _resending(self) -> dict[str, Any]:
+        return {
+            "stop": tenacity.stop_after_attempt(SUBMIT_ATTEMPTS),
+            "retry": tenacity.retry_if_exception(_may_be_sent_again_here),
+            "wait": self._pause,
+            "before_sleep": self._say_again,
+            "reraise": True,
+        }
+
+    def _rereading(self, attempts: int) -> dict[str, Any]:
+        return {
+            "stop": tenacity.stop_after_attempt(attempts),
+            "retry": tenacity.retry_if_exception(
+                lambda error: (
+                    isinstance(error, RunwayReadError) and not isinstance(error, RunwayReadRefusedError)
+                )
+            ),
+            "wait": self._pause,
+            "before_sleep": self._say_again,
+            "reraise": True,
+        }
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None) or 0.0
+        return max(self.pause_between_tries(state), min(asked, LONGEST_PAUSE_IN_WORKER))
+
+    def _say_again(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self.log.warning("%s Trying again in %.1f s.", error, state.upcoming_sleep)
+
+
+def _may_be_sent_again_here(error: BaseException) -> bool:
+    if not isinstance(error, RunwayNotAcceptedError):
+        return False
+    never_connected = error.status is None
+    return never_connected or (error.retry_after is not None and error.retry_after <= LONGEST_PAUSE_IN_WORKER)

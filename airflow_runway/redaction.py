@@ -1,0 +1,33 @@
+"""What may be repeated of other people's text: no key, no signed query, no inline media, no flood."""
+
+from __future__ import annotations
+
+import re
+
+_QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
+_USER_INFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"'<>]+@")
+_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^\s,\"']{0,100},[^\s\"']*")
+_KEY = re.compile(r"(?i)\b(bearer\s+|key_|sk-)[\w.~+/-]{6,}=*")
+_BLANKS = re.compile(r"\s+")
+
+
+def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
+    """Foreign text, fit for a log line or an error message.
+
+    Queries and fragments of URLs, user parts, ``data:`` URIs and everything that looks like an API key are
+    cut out; white space is folded; the rest is shortened.
+
+    :param text: what the server, a library or a user said; not a string is turned into one.
+    :param limit: the most characters to keep.
+    :param secret: a key known to the caller, cut out wherever it stands.
+    """
+    # Patterns run over a bounded piece: a hostile body must not cost seconds.
+    clean = str(text)[: limit * 20]
+    if secret:
+        clean = clean.replace(secret, "***")
+    clean = _DATA_URI.sub(lambda found: f"data:{found[1] or ''},…", clean)
+    clean = _QUERY.sub(r"\1?…", clean)
+    clean = _USER_INFO.sub(r"\1***@", clean)
+    clean = _KEY.sub(r"\1***", clean)
+    clean = _BLANKS.sub(" ", clean).strip()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"

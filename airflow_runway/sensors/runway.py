@@ -1,0 +1,153 @@
+"""The sensor: waits until a generation has ended."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_runway.conversations import checked_task_id
+from airflow_runway.links.runway import RunwayTaskLink
+from airflow_runway.polling import (
+    DEFAULT_INTERVAL,
+    NOT_VISIBLE_GRACE,
+    Finished,
+    GaveUp,
+    LookAgain,
+    Wait,
+    timed_out,
+)
+from airflow_runway.waiting import WaitsForRunwayTask, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from airflow.sdk import Context
+
+
+class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
+    """Waits for a generation and returns it, finished, as a dict.
+
+    Deferrable by default: no worker is held. With ``deferrable=False`` the modes ``poke`` and ``reschedule``
+    work as Airflow documents them. All three decide alike:
+
+    - FAILED raises ``RunwayTaskFailedError``, CANCELLED ``RunwayTaskCancelledError``, an expired ``timeout``
+      ``RunwayTaskTimeoutError``, an id unknown to the server ``RunwayTaskLostError``;
+    - trouble while reading (network, 5xx, 429) never ends the wait before ``timeout``;
+    - none of these is retried, since another look would find the same; with ``soft_fail`` they skip the task.
+
+    Waiting and reading are free.
+
+    :param runway_task_id: the id to wait for, e.g. ``submit.output``; templated.
+    :param runway_conn_id: id of a connection of type ``runway``.
+    :param deferrable: wait in the triggerer.
+    :param poke_interval: seconds between looks, at least 5; varied by a fifth.
+    :param timeout: seconds (or ``timedelta``) after the sensor's first look; Airflow's default is 7 days.
+    :returns: ``{"id", "status", "output", "cost_credits", "created_at", "failure", "failure_code"}``; the
+        URLs in ``output`` are signed and short-lived.
+    """
+
+    template_fields: Sequence[str] = ("runway_task_id", "runway_conn_id")
+    operator_extra_links = (RunwayTaskLink(),)
+    ui_color = "#dfe7fd"
+
+    def __init__(
+        self,
+        *,
+        runway_task_id: str,
+        runway_conn_id: str = "runway_default",
+        deferrable: bool = True,
+        poke_interval: timedelta | float = DEFAULT_INTERVAL,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=seconds("poke_interval", poke_interval), **kwargs)
+        self.runway_task_id = runway_task_id
+        self.runway_conn_id = runway_conn_id
+        self.deferrable = deferrable
+        self._wait: Wait | None = None
+        self._pause = self.poke_interval
+
+    @property
+    def waiting_interval(self) -> float:
+        """Seconds between looks: Airflow's ``poke_interval``."""
+        return float(self.poke_interval)
+
+    def execute(self, context: Context) -> Any:
+        """Look once; finish, or go on in the mode that was asked for.
+
+        :param context: Airflow's.
+        """
+        self._wait = self._begin(context)
+        try:
+            if not self.deferrable:
+                return super().execute(context)
+            self.remember_link(self._wait.runway_task_id)
+            decision = self.look(self._wait)
+            if isinstance(decision, LookAgain):
+                self.wait_deferred(decision.wait)
+            return self._conclude(decision)
+        except AirflowSensorTimeout:
+            raise timed_out(self._wait) from None
+        except AirflowFailException as error:
+            # What Airflow does for poke() and for a resumed method, done here for the look before deferring.
+            if self.soft_fail or self.never_fail:
+                self.log.warning("Skipped instead of failed: %s", error)
+                raise AirflowSkipException(str(error)) from error
+            raise
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Look once.
+
+        :param context: Airflow's.
+        """
+        wait = self._wait or self._begin(context)
+        self.remember_link(wait.runway_task_id)
+        while True:
+            decision = self.look(wait)
+            if isinstance(decision, GaveUp):
+                raise decision.error
+            if isinstance(decision, Finished):
+                return PokeReturnValue(is_done=True, xcom_value=self.result(decision.task))
+            self._wait = wait = decision.wait
+            self._pause = decision.after
+            # A rescheduled sensor remembers nothing: looks at a task that vanished are counted here.
+            if not (self.reschedule and wait.seen and wait.unseen_looks):
+                return False
+            time.sleep(decision.after)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Airflow's; an expired deferral becomes our own time-out.
+
+        :param next_method: Airflow's.
+        :param next_kwargs: Airflow's.
+        :param context: Airflow's.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSensorTimeout:
+            raise timed_out(Wait(self.runway_task_id, time.time())) from None
+
+    def _begin(self, context: Context) -> Wait:
+        now = started_at = time.time()
+        if self.reschedule and not self.deferrable:
+            first = context["ti"].get_first_reschedule_date(context)
+            started_at = first.timestamp() if first else now
+        return Wait(
+            checked_task_id(self.runway_task_id),
+            deadline=started_at + self.timeout,
+            interval=self.waiting_interval,
+            # After the grace it must have been seen, or an earlier poke would have gone on not seeing it.
+            seen=now - started_at > NOT_VISIBLE_GRACE,
+        )
+
+    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        if not self.exponential_backoff:
+            return self._pause
+        return max(float(super()._get_next_poke_interval(*args, **kwargs)), self._pause)

@@ -1,0 +1,125 @@
+"""The trigger: waits for one generation without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_runway.exceptions import RunwayError, RunwayReadError
+from airflow_runway.polling import (
+    DEFAULT_INTERVAL,
+    Finished,
+    GaveUp,
+    LookAgain,
+    Wait,
+    after_reading,
+    after_trouble,
+)
+from airflow_runway.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_runway.hooks.runway import RunwayHook
+
+#: Seconds before the first look. An event that comes at once can reach the scheduler before it has noted
+#: that the task deferred, and the task is then failed with "state mismatch".
+FIRST_LOOK_AFTER = 10.0
+
+
+class RunwayTaskTrigger(BaseTrigger):
+    """Polls one generation until it has ended or its deadline has passed, then fires once.
+
+    What is stored in Airflow's database: connection id, task id, deadline, settings. Never a key, a prompt or
+    a URL; the event carries none either, the worker reads the task anew.
+
+    :param runway_task_id: the id that the submitting task returned.
+    :param runway_conn_id: id of a connection of type ``runway``.
+    :param deadline: wall clock, seconds since the epoch; survives restarts of the triggerer.
+    :param poll_interval: seconds between looks, varied by a fifth; never below 5.
+    :param seen: whether the server has shown the task before.
+    """
+
+    # Only assignments here: whatever is raised in a trigger's constructor stops the whole triggerer.
+    def __init__(
+        self,
+        runway_task_id: str,
+        runway_conn_id: str = "runway_default",
+        deadline: float = 0.0,
+        poll_interval: float = DEFAULT_INTERVAL,
+        seen: bool = False,
+    ) -> None:
+        super().__init__()
+        self.runway_task_id = runway_task_id
+        self.runway_conn_id = runway_conn_id
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.seen = seen
+        self._now = time.time
+        self._sleep = asyncio.sleep
+        self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and plain JSON arguments."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "runway_task_id": self.runway_task_id,
+                "runway_conn_id": self.runway_conn_id,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "seen": self.seen,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, then fire once."""
+        event = await self._wait()
+        # Nothing may follow the yield, no ``finally`` either: a run that is still alive when its row goes
+        # is treated as killed.
+        yield TriggerEvent(event)
+
+    async def _wait(self) -> dict[str, Any]:
+        from airflow_runway.hooks.runway import RunwayHook
+
+        hook = RunwayHook(self.runway_conn_id)
+        wait = Wait(self.runway_task_id, self.deadline, self.poll_interval, seen=self.seen)
+        await self._sleep(FIRST_LOOK_AFTER * self._chance.uniform(1.0, 1.2))
+        async with hook.kept_open():
+            status = ""
+            while True:
+                decision, said = await self._look(hook, wait)
+                if said != status:
+                    self.log.info("Runway task %s: %s", self.runway_task_id, said)
+                    status = said
+                if not isinstance(decision, LookAgain):
+                    return self._event(decision)
+                wait = decision.wait
+                await self._sleep(decision.after)
+
+    async def _look(self, hook: RunwayHook, wait: Wait) -> tuple[LookAgain | Finished | GaveUp, str]:
+        try:
+            task = await hook.aget_task(wait.runway_task_id)
+        except RunwayReadError as trouble:
+            return after_trouble(wait, trouble, now=self._now(), chance=self._chance), str(trouble)
+        except RunwayError as error:
+            return GaveUp(error), str(error)
+        except Exception as error:
+            # Most likely the connection's look-up: in a triggerer "not defined" may be a passing fault.
+            unread = RunwayReadError(
+                f"Connection {self.runway_conn_id!r} could not be used: {type(error).__name__}: {redact(error)}"
+            )
+            return after_trouble(wait, unread, now=self._now(), chance=self._chance), str(unread)
+        return after_reading(wait, task, now=self._now(), chance=self._chance), task.status.value
+
+    def _event(self, decision: Finished | GaveUp) -> dict[str, Any]:
+        error = decision.error if isinstance(decision, GaveUp) else None
+        return {
+            "runway_task_id": self.runway_task_id,
+            "deadline": self.deadline,
+            "error": error and {"type": type(error).__name__, "message": str(error)},
+        }
