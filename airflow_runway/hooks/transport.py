@@ -11,7 +11,7 @@ import asyncio
 import os
 import ssl
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import requests
@@ -80,10 +80,27 @@ def standard_headers(settings: ConnectionSettings) -> dict[str, str]:
     }
 
 
+def request_options(settings: ConnectionSettings) -> dict[str, Any]:
+    """What every request of ours asks of requests: streamed, bounded, going nowhere else.
+
+    Proxies and certificates are given per request, since the environment's (``HTTPS_PROXY``,
+    ``REQUESTS_CA_BUNDLE``) would win over those of a session.
+
+    :param settings: the connection.
+    """
+    return {
+        "stream": True,
+        "allow_redirects": False,
+        "timeout": (CONNECT_TIMEOUT, settings.timeout),
+        "verify": settings.verify,
+        "proxies": dict(settings.proxies),
+    }
+
+
 def send(session: requests.Session, settings: ConnectionSettings, call: Call) -> Answer:
     """Send a call with requests.
 
-    :param session: carries headers, credential, proxies.
+    :param session: carries headers and credential.
     :param settings: the connection.
     :param call: what to send.
     :raises NoAnswerError: if no status line came back.
@@ -93,9 +110,7 @@ def send(session: requests.Session, settings: ConnectionSettings, call: Call) ->
             call.method,
             settings.base_url + call.path,
             json=call.json,
-            timeout=(CONNECT_TIMEOUT, settings.timeout),
-            allow_redirects=False,
-            stream=True,
+            **request_options(settings),
         )
     except (requests.RequestException, OSError) as error:
         raise NoAnswerError(_delivery_requests(error), _reason(error, settings)) from None
@@ -103,6 +118,8 @@ def send(session: requests.Session, settings: ConnectionSettings, call: Call) ->
     body = bytearray()
     truncated = False
     with response:
+        # A short body is noticed below; urllib3 would throw away what did come, and the id may be in it.
+        response.raw.enforce_content_length = False
         try:
             for piece in response.iter_content(_PIECE):
                 body += piece
@@ -111,6 +128,9 @@ def send(session: requests.Session, settings: ConnectionSettings, call: Call) ->
                     break
         except (requests.RequestException, OSError):
             truncated = True
+    promised = response.headers.get("Content-Length", "")
+    if promised.isdigit() and "Content-Encoding" not in response.headers:
+        truncated = truncated or len(body) < int(promised)
     return Answer(response.status_code, dict(response.headers), bytes(body), truncated)
 
 

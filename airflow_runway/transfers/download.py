@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from airflow_runway.exceptions import RunwayTransferError, RunwayTransferRefusedError
-from airflow_runway.hooks.transport import CONNECT_TIMEOUT
+from airflow_runway.hooks.transport import request_options
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
@@ -95,12 +95,8 @@ def open_download(url: str, settings: ConnectionSettings) -> Iterator[Download]:
         # An auth object of our own keeps a .netrc entry from adding a credential.
         session.auth = lambda request: request
         session.headers["Accept-Encoding"] = "identity"
-        session.proxies.update(settings.proxies)
-        session.verify = settings.verify
         try:
-            response = session.get(
-                url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT, settings.timeout)
-            )
+            response = session.get(url, **request_options(settings))
         except (requests.RequestException, OSError) as error:
             raise RunwayTransferError(
                 f"{redact(url)} could not be fetched ({type(error).__name__}). The generation itself is untouched; "
