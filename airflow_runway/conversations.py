@@ -22,9 +22,9 @@ from airflow_runway.models import CancelOutcome, RunwayTask, Submission, TaskSta
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
-    from airflow_runway.gateways import Gateway
+    from airflow_runway.gateways import Endpoint, Gateway
 
 T = TypeVar("T")
 
@@ -62,8 +62,8 @@ def submitting(gateway: Gateway, route: str, payload: Mapping[str, Any]) -> Conv
     :param route: a route name of this gateway.
     :param payload: the JSON body.
     """
-    endpoint = gateway.create(route)
-    if endpoint is None:
+    row = gateway.create(route)
+    if row is None:
         known = ", ".join(sorted(gateway.creates))
         raise RunwayConfigurationError(
             f"{gateway.title} has no route {redact(route, limit=60)!r}; it has: {known}. Nothing was sent."
@@ -75,21 +75,42 @@ def submitting(gateway: Gateway, route: str, payload: Mapping[str, Any]) -> Conv
             f"The payload for {route} is not JSON: {redact(error)}. Nothing was sent."
         ) from None
     try:
-        answer = yield Call(endpoint.method, endpoint.path, payload)
+        answer = yield Call("POST", row.path, payload)
     except NoAnswerError as silence:
         raise failures.create_without_answer(gateway, route, silence.delivery, silence.reason) from None
     return _value(decode_submission(answer, gateway, route))
 
 
-def reading(gateway: Gateway, runway_task_id: str) -> Conversation[RunwayTask]:
-    """Read one task.
+def reading(
+    gateway: Gateway, runway_task_id: str, known_at: MutableMapping[str, Endpoint] | None = None
+) -> Conversation[RunwayTask]:
+    """Read one task, on each of the gateway's read routes until one knows the id.
 
     :param gateway: whom to ask.
     :param runway_task_id: the task.
+    :param known_at: the route on which an id was found before, by id; asked first, and kept up to date.
     """
-    address = gateway.read.address(checked_task_id(runway_task_id))
+    checked_task_id(runway_task_id)
+    known_at = {} if known_at is None else known_at
+    usual = known_at.get(runway_task_id, gateway.reads[0])
+    task = yield from _reading_at(usual, gateway, runway_task_id)
+    for other in gateway.reads:
+        # Only "I do not know this id" is a reason to ask elsewhere; trouble is not.
+        if task.status.is_sighting:
+            break
+        if other != usual:
+            elsewhere = yield from _reading_at(other, gateway, runway_task_id)
+            if elsewhere.status.is_sighting:
+                task, usual = elsewhere, other
+    if task.status.is_sighting and usual != gateway.reads[0]:
+        known_at[runway_task_id] = usual
+    return task
+
+
+def _reading_at(endpoint: Endpoint, gateway: Gateway, runway_task_id: str) -> Conversation[RunwayTask]:
+    body = {endpoint.id_in_body: runway_task_id} if endpoint.id_in_body else None
     try:
-        answer = yield Call(gateway.read.method, address)
+        answer = yield Call(endpoint.method, endpoint.address(runway_task_id), body)
     except NoAnswerError as silence:
         raise failures.read_without_answer(gateway, runway_task_id, silence.reason) from None
     return _value(decode_task(answer, gateway, runway_task_id))

@@ -147,7 +147,7 @@ class RunwayHook(HttpHook):
         """
         settings = self.settings
         if settings.is_resold:
-            return settings.base_url + settings.gateway.read.address(runway_task_id)
+            return settings.base_url + settings.gateway.reads[0].address(runway_task_id)
         return settings.gateway.portal
 
     # -- what they travel on ----------------------------------------------------------------------------

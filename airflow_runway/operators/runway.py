@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import TaskDeferralTimeout
-
+from airflow_runway.compat import TaskDeferralTimeout
 from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.polling import DEFAULT_INTERVAL, Wait, timed_out

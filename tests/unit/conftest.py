@@ -53,6 +53,8 @@ class ScriptedGateway:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body in one packet: two would wait for each other 40 ms.
+            wbufsize = -1
 
             def _answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -124,3 +126,49 @@ def connected(gateway_server, set_connection):
     """The scripted gateway, behind ``runway_default``."""
     set_connection(gateway_server.url, allow_insecure_http=True)
     return gateway_server
+
+
+class FakeTaskInstance:
+    """As much of Airflow's task instance as our tasks touch."""
+
+    task_id = "task"
+    map_index = -1
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, Any] = {}
+        self.first_reschedule_date: Any = None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+    def xcom_pull(self, *, key: str, **_: Any) -> Any:
+        return self.xcoms.get(key)
+
+    def get_first_reschedule_date(self, context: Any) -> Any:
+        return self.first_reschedule_date
+
+
+@pytest.fixture
+def context() -> dict[str, Any]:
+    ti = FakeTaskInstance()
+    return {"ti": ti, "task_instance": ti}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time, for tasks in a worker, passes only by sleeping."""
+
+    class Clock:
+        now = 1_000_000.0
+
+        def __init__(self) -> None:
+            self.naps: list[float] = []
+
+        def sleep(self, seconds: float) -> None:
+            self.naps.append(seconds)
+            self.now += seconds
+
+    clock = Clock()
+    monkeypatch.setattr("time.time", lambda: clock.now)
+    monkeypatch.setattr("time.sleep", clock.sleep)
+    return clock

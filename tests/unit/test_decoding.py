@@ -29,7 +29,7 @@ def answered(body, status=200, **headers):
 
 class TestSubmission:
     @pytest.mark.parametrize(
-        ("name", "gateway", "credits"),
+        ("name", "gateway", "estimate"),
         [
             ("runway.image_to_video.response.accepted", RUNWAY, 25),
             ("runway.image_to_video.response.id_only", RUNWAY, None),
@@ -38,10 +38,10 @@ class TestSubmission:
             ("cometapi.character_performance.response.id_not_uuid4", COMET, None),
         ],
     )
-    def test_an_id_is_an_acceptance(self, name, gateway, credits):
+    def test_an_id_is_an_acceptance(self, name, gateway, estimate):
         outcome = decode_submission(answer(name), gateway, "image_to_video")
         body = json.loads(answer(name).body)
-        assert outcome == Submission(body["id"], "image_to_video", credits)
+        assert outcome == Submission(body["id"], "image_to_video", estimate)
 
     @pytest.mark.parametrize(
         ("name", "gateway", "error", "words"),

@@ -1,0 +1,76 @@
+"""The command ``airflow-runway``. Imports nothing heavy: help and version answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_runway import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PROMPT = "A slow push in, soft evening light"
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    :param argv: the words after the command's name; those of the process by default.
+    :returns: the exit code: 0 done, 1 failed, 2 wrong call, 130 interrupted.
+    """
+    options = _parser().parse_args(argv)
+    from airflow_runway.demo.errors import DemoError
+    from airflow_runway.demo.run import DemoOptions, run_demo
+
+    try:
+        run_demo(DemoOptions(options.image, options.out, options.prompt, options.seconds, options.keep))
+    except DemoError as error:
+        print(f"airflow-runway demo: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("airflow-runway demo: interrupted, everything is stopped", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="airflow-runway", description="Runway video generation in Airflow.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser(
+        "demo",
+        help="turn a picture into a clip: emulator, real throw-away Airflow, no key, no bill",
+        description="Starts an emulator of Runway's API and a throw-away Airflow, runs the example DAG "
+        "image_to_video in it and leaves a playable MP4. Needs no key and costs nothing.",
+    )
+    demo.add_argument(
+        "image", nargs="?", type=Path, metavar="IMAGE", help="JPEG, PNG or WebP; left out: one is drawn"
+    )
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runway-demo"),
+        metavar="DIR",
+        help="for the clip (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--prompt", default=_PROMPT, metavar="TEXT", help="what should happen (default: %(default)s)"
+    )
+    demo.add_argument(
+        "--seconds",
+        type=int,
+        default=5,
+        choices=range(2, 11),
+        metavar="N",
+        help="length, 2 to 10 (default: 5)",
+    )
+    demo.add_argument("--keep", action="store_true", help="keep the Airflow home, its database and logs")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

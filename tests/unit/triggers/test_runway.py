@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import pytest
+from conftest import KEY, Scripted
+
+from airflow_runway.triggers.runway import FIRST_LOOK_AFTER, RunwayTaskTrigger
+
+NOW = 1_000_000.0
+RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING", "progress": 0.5})
+DONE = Scripted(200, {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4?_jwt=secret"]})
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self):
+        self.time = NOW
+        self.naps = []
+
+    def now(self):
+        return self.time
+
+    async def sleep(self, seconds):
+        self.naps.append(seconds)
+        self.time += seconds
+
+
+def rebuilt(**fields):
+    """A trigger as the triggerer makes it, on a clock of its own."""
+    original = RunwayTaskTrigger(**{"runway_task_id": "t1", "deadline": NOW + 600, **fields})
+    path, kwargs = original.serialize()
+    assert path == "airflow_runway.triggers.runway.RunwayTaskTrigger"
+    trigger, clock = RunwayTaskTrigger(**json.loads(json.dumps(kwargs))), Clock()
+    trigger._now, trigger._sleep, trigger._chance = clock.now, clock.sleep, random.Random(1)
+    return trigger, clock
+
+
+async def fired(trigger):
+    """The one event, after which the generator is exhausted."""
+    (event,) = [event async for event in trigger.run()]
+    return event.payload
+
+
+async def test_it_fires_once_when_the_task_has_ended(connected):
+    connected.answers(RUNNING, RUNNING, DONE)
+    trigger, clock = rebuilt()
+    assert await fired(trigger) == {"runway_task_id": "t1", "deadline": NOW + 600, "error": None}
+    assert len(connected.arrived) == 3
+    assert clock.naps[0] >= FIRST_LOOK_AFTER
+    assert all(nap >= 5 for nap in clock.naps)
+
+
+async def test_the_event_carries_no_link(connected):
+    connected.answers(DONE)
+    trigger, _ = rebuilt()
+    assert "jwt" not in json.dumps(await fired(trigger))
+
+
+def test_what_is_stored_is_plain_and_holds_no_secret(set_connection):
+    set_connection()
+    kwargs = RunwayTaskTrigger("t1", deadline=NOW).serialize()[1]
+    assert set(kwargs) == {"runway_task_id", "runway_conn_id", "deadline", "poll_interval", "seen"}
+    assert KEY not in json.dumps(kwargs)
+
+
+def test_the_constructor_accepts_anything():
+    for nonsense in (None, "", "a/b", object()):
+        RunwayTaskTrigger(nonsense, runway_conn_id=nonsense, deadline=nonsense, poll_interval=nonsense)
+
+
+async def test_the_deadline_is_an_event_too(connected):
+    connected.answers(RUNNING)
+    trigger, clock = rebuilt(deadline=NOW + 60)
+    event = await fired(trigger)
+    assert event["error"]["type"] == "RunwayTaskTimeoutError"
+    assert "t1" in event["error"]["message"]
+    assert 60 <= clock.time - NOW < 61
+
+
+async def test_a_deadline_in_the_past_still_waits_out_the_first_pause_and_looks_once(connected):
+    connected.answers(DONE)
+    trigger, clock = rebuilt(deadline=NOW - 3600)
+    assert (await fired(trigger))["error"] is None
+    assert clock.naps[0] >= FIRST_LOOK_AFTER
+
+
+async def test_passing_trouble_does_not_end_the_wait(connected):
+    connected.answers(
+        Scripted(503, {"error": "busy"}),
+        Scripted(429, {"error": "slow down"}, {"Retry-After": "45"}),
+        Scripted(drop=True),
+        Scripted(200, b"<html>", {"Content-Type": "text/html"}),
+        Scripted(200, {"id": "t1", "status": "BOGUS"}),
+        DONE,
+    )
+    trigger, clock = rebuilt()
+    assert (await fired(trigger))["error"] is None
+    assert any(nap > 36 for nap in clock.naps)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 418, 429, 500, 503])
+async def test_no_status_makes_a_hot_loop(connected, status):
+    connected.answers(Scripted(status, {"error": "no"}))
+    trigger, clock = rebuilt(deadline=NOW + 300)
+    assert (await fired(trigger))["error"]
+    assert len(connected.arrived) <= 300 / 5
+    assert all(nap >= 5 for nap in clock.naps[:-1])
+
+
+async def test_a_revoked_key_ends_the_wait_and_says_how_to_resume(connected):
+    connected.answers(RUNNING, Scripted(401, {"error": "Unauthorized"}))
+    trigger, _ = rebuilt()
+    error = (await fired(trigger))["error"]
+    assert error["type"] == "RunwayReadRefusedError"
+    assert "resumes" in error["message"]
+
+
+async def test_a_connection_that_cannot_be_looked_up_in_passing_is_a_failed_poll(connected, monkeypatch):
+    from airflow_runway.hooks.runway import RunwayHook
+
+    connected.answers(DONE)
+    real, calls = RunwayHook.asettings, []
+
+    async def flaky(self):
+        calls.append(1)
+        if len(calls) < 3:
+            raise RuntimeError("API server is restarting")
+        return await real(self)
+
+    monkeypatch.setattr(RunwayHook, "asettings", flaky)
+    trigger, _ = rebuilt()
+    assert (await fired(trigger))["error"] is None
+    assert len(calls) == 3
+
+
+async def test_a_connection_that_is_wrong_ends_the_wait(set_connection):
+    set_connection(password="")
+    trigger, _ = rebuilt()
+    error = (await fired(trigger))["error"]
+    assert error["type"] == "RunwayConfigurationError"
+    assert "no API key" in error["message"]
+
+
+async def test_the_session_is_shared_between_triggers_and_closed_at_the_end(connected, monkeypatch):
+    from airflow_runway.hooks import transport
+
+    opened, real = [], transport.open_session
+    monkeypatch.setattr(transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
+    connected.answers(*[RUNNING] * 20, DONE)
+    triggers = [rebuilt()[0] for _ in range(20)]
+    await asyncio.gather(*(fired(trigger) for trigger in triggers))
+    assert len(opened) < len(triggers)
+    assert all(session.closed for session in opened)
+
+
+async def test_a_cancelled_run_closes_what_it_opened(connected, monkeypatch):
+    from airflow_runway.hooks import transport
+
+    opened, real = [], transport.open_session
+    monkeypatch.setattr(transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
+    connected.answers(RUNNING)
+    trigger, clock = rebuilt()
+    reached = asyncio.Event()
+
+    async def sleep(seconds):
+        clock.naps.append(seconds)
+        if len(clock.naps) > 1:
+            reached.set()
+            await asyncio.Event().wait()
+
+    trigger._sleep = sleep
+    run = asyncio.create_task(fired(trigger))
+    await reached.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert len(opened) == 1
+    assert opened[0].closed
