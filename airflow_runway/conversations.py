@@ -88,7 +88,7 @@ def reading(
 
     :param gateway: whom to ask.
     :param runway_task_id: the task.
-    :param known_at: the route on which an id was found before, by id; asked first, and kept up to date.
+    :param known_at: where ids were found other than on the usual route, by id: asked first, kept up to date.
     """
     checked_task_id(runway_task_id)
     known_at = {} if known_at is None else known_at
@@ -122,17 +122,19 @@ def cancelling(gateway: Gateway, runway_task_id: str) -> Conversation[CancelOutc
     :param gateway: whom to ask.
     :param runway_task_id: the task.
     """
+    found_at: dict[str, Endpoint] = {}
     try:
-        task = yield from reading(gateway, runway_task_id)
+        task = yield from reading(gateway, runway_task_id, found_at)
     except RunwayReadError:
         # Not knowing whether it has finished, the safe thing is to leave it alone.
         return CancelOutcome.UNKNOWN
     if task.status.is_final:
         return CancelOutcome.ALREADY_FINISHED
-    if gateway.cancel is None:
-        return CancelOutcome.NOT_SUPPORTED
     if not task.status.is_sighting:
         return CancelOutcome.NOT_FOUND
+    if gateway.cancel is None or found_at:
+        # What is only known elsewhere (a workflow run) has no cancel route.
+        return CancelOutcome.NOT_SUPPORTED
     try:
         answer = yield Call(gateway.cancel.method, gateway.cancel.address(runway_task_id))
         # 404: cancelled by somebody else between our two requests.
@@ -197,7 +199,7 @@ def introducing(gateway: Gateway) -> Conversation[str]:
     :param gateway: whom to ask.
     """
     if gateway.organization is None:
-        yield from reading(gateway, _NOBODYS_TASK)
+        yield from _reading_at(gateway.reads[0], gateway, _NOBODYS_TASK)
         return f"{gateway.title} accepts the key. It shows no balance over the API."
     account = yield from asking_for_organization(gateway)
     balance = account.get("creditBalance")

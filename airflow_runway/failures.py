@@ -23,6 +23,7 @@ from airflow_runway.exceptions import (
     RunwayReadRefusedError,
     RunwayRequestRefusedError,
 )
+from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
     from airflow_runway.envelopes import Answer, Complaint
@@ -175,6 +176,9 @@ def _nature(answer: Answer) -> str:
         return ", a web page instead of JSON; is the Base URL right?"
     if not answer.body.strip():
         return ", empty"
+    if answer.truncated:
+        # The beginning may hold part of the id: a trace for whoever looks the task up.
+        return f", cut short after {redact(answer.body.decode('utf-8', 'replace'), limit=120)}"
     return ""
 
 

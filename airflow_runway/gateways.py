@@ -83,8 +83,8 @@ class Gateway:
 
         :param route: the official path after ``/v1/``, e.g. ``image_to_video``, ``workflows/<id>``.
         """
-        if (row := self.creates.get(route)) is not None and "{id}" not in route:
-            return row
+        if route in self.creates:
+            return self.creates[route]
         folder, _, identifier = route.rpartition("/")
         row = self.creates.get(f"{folder}/{{id}}")
         if row is None or not is_task_id(identifier):

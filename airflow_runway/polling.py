@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: Runway: a task is updated no more often than this, in seconds (published API description).
 SHORTEST_INTERVAL = 5.0
 DEFAULT_INTERVAL = 10.0
+#: Seconds for which a task stays away from its worker at least, deferred or rescheduled. One that comes back
+#: at once can overtake the scheduler's note that it left, and is then failed with "state mismatch".
+SHORTEST_ABSENCE = 10.0
 #: Longest pause that back-off after trouble reaches, in seconds.
 LONGEST_BACK_OFF = 60.0
 #: Pause between looks at a THROTTLED task, in seconds, at least.

@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow_runway import exceptions
 from airflow_runway.exceptions import RunwayError, RunwayReadError
 from airflow_runway.polling import (
+    SHORTEST_ABSENCE,
     SHORTEST_INTERVAL,
     Decision,
     Finished,
@@ -105,9 +106,9 @@ class WaitsForRunwayTask(BaseOperator):
 
         :param wait: what for.
         """
-        from airflow_runway.triggers.runway import FIRST_LOOK_AFTER, RunwayTaskTrigger
+        from airflow_runway.triggers.runway import RunwayTaskTrigger
 
-        left = max(wait.deadline - time.time(), FIRST_LOOK_AFTER)
+        left = max(wait.deadline - time.time(), SHORTEST_ABSENCE)
         self.defer(
             trigger=RunwayTaskTrigger(
                 runway_task_id=wait.runway_task_id,

@@ -19,7 +19,7 @@ with DAG(
     },
     tags=["runway"],
     doc_md=__doc__,
-):
+) as dag:
     submit = RunwayImageToVideoOperator(
         task_id="submit",
         model="gen4_turbo",

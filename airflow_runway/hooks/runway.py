@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
+    from airflow_runway.gateways import Endpoint
     from airflow_runway.models import CancelOutcome, RunwayTask, Submission
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class RunwayHook(HttpHook):
     def __init__(self, runway_conn_id: str = default_conn_name) -> None:
         super().__init__(http_conn_id=runway_conn_id)
         self.runway_conn_id = runway_conn_id
+        self._known_at: dict[str, Endpoint] = {}
         #: Pause between tries of a submission that was not taken; tests put ``wait_none`` here.
         self.pause_between_tries: Callable[[tenacity.RetryCallState], float] = (
             tenacity.wait_random_exponential(multiplier=1, max=10)
@@ -98,14 +100,18 @@ class RunwayHook(HttpHook):
         :raises RunwayReadError: no readable answer; the generation is untouched.
         """
         again = tenacity.Retrying(**self._rereading(attempts))
-        return again(lambda: self._hold(conversations.reading(self.settings.gateway, runway_task_id)))
+        return again(
+            lambda: self._hold(conversations.reading(self.settings.gateway, runway_task_id, self._known_at))
+        )
 
     async def aget_task(self, runway_task_id: str) -> RunwayTask:
         """:meth:`get_task` for an event loop; one attempt.
 
         :param runway_task_id: see there.
         """
-        return await self._ahold(lambda settings: conversations.reading(settings.gateway, runway_task_id))
+        return await self._ahold(
+            lambda settings: conversations.reading(settings.gateway, runway_task_id, self._known_at)
+        )
 
     def cancel_task(self, runway_task_id: str) -> CancelOutcome:
         """Cancel a generation, unless it has ended: reads first, since deleting a result destroys it.

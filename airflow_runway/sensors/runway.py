@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -13,10 +14,12 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_runway.conversations import checked_task_id
+from airflow_runway.exceptions import RunwayError
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.polling import (
     DEFAULT_INTERVAL,
     NOT_VISIBLE_GRACE,
+    SHORTEST_ABSENCE,
     Finished,
     GaveUp,
     LookAgain,
@@ -26,7 +29,7 @@ from airflow_runway.polling import (
 from airflow_runway.waiting import WaitsForRunwayTask, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from airflow.sdk import Context
@@ -48,7 +51,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
     :param runway_task_id: the id to wait for, e.g. ``submit.output``; templated.
     :param runway_conn_id: id of a connection of type ``runway``.
     :param deferrable: wait in the triggerer.
-    :param poke_interval: seconds between looks, at least 5; varied by a fifth.
+    :param poke_interval: seconds between looks, at least 5, in mode ``reschedule`` 10; varied by a fifth.
     :param timeout: seconds (or ``timedelta``) after the sensor's first look; Airflow's default is 7 days.
     :returns: ``{"id", "status", "output", "cost_credits", "created_at", "failure", "failure_code"}``; the
         URLs in ``output`` are signed and short-lived.
@@ -85,7 +88,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         :param context: Airflow's.
         """
         self._wait = self._begin(context)
-        try:
+        with self._ending_as_documented(self._wait):
             if not self.deferrable:
                 return super().execute(context)
             self.remember_link(self._wait.runway_task_id)
@@ -93,14 +96,6 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             if isinstance(decision, LookAgain):
                 self.wait_deferred(decision.wait)
             return self._conclude(decision)
-        except AirflowSensorTimeout:
-            raise timed_out(self._wait) from None
-        except AirflowFailException as error:
-            # What Airflow does for poke() and for a resumed method, done here for the look before deferring.
-            if self.soft_fail or self.never_fail:
-                self.log.warning("Skipped instead of failed: %s", error)
-                raise AirflowSkipException(str(error)) from error
-            raise
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once.
@@ -116,7 +111,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             if isinstance(decision, Finished):
                 return PokeReturnValue(is_done=True, xcom_value=self.result(decision.task))
             self._wait = wait = decision.wait
-            self._pause = decision.after
+            self._pause = max(decision.after, SHORTEST_ABSENCE) if self.reschedule else decision.after
             # A rescheduled sensor remembers nothing: looks at a task that vanished are counted here.
             if not (self.reschedule and wait.seen and wait.unseen_looks):
                 return False
@@ -129,10 +124,30 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         :param next_kwargs: Airflow's.
         :param context: Airflow's.
         """
-        try:
+        with self._ending_as_documented(Wait(self.runway_task_id, time.time())):
             return super().resume_execution(next_method, next_kwargs, context)
+
+    @contextmanager
+    def _ending_as_documented(self, wait: Wait) -> Iterator[None]:
+        """One meaning of time-outs, ``soft_fail`` and ``never_fail`` for all modes, and the reason in the log."""
+        try:
+            yield
         except AirflowSensorTimeout:
-            raise timed_out(Wait(self.runway_task_id, time.time())) from None
+            raise timed_out(wait) from None
+        except AirflowSkipException as skipped:
+            # Airflow's own words for it leave out why.
+            if isinstance(skipped.__cause__, RunwayError):
+                raise self._skip(skipped.__cause__) from skipped.__cause__
+            raise
+        except AirflowFailException as error:
+            # The look before deferring is in neither of the places where Airflow itself asks for this.
+            if self.soft_fail or self.never_fail:
+                raise self._skip(error) from error
+            raise
+
+    def _skip(self, reason: Exception) -> AirflowSkipException:
+        self.log.warning("Skipped instead of failed: %s", reason)
+        return AirflowSkipException(str(reason))
 
     def _begin(self, context: Context) -> Wait:
         now = started_at = time.time()

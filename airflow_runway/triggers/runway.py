@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_runway.exceptions import RunwayError, RunwayReadError
 from airflow_runway.polling import (
     DEFAULT_INTERVAL,
+    SHORTEST_ABSENCE,
     Finished,
     GaveUp,
     LookAgain,
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_runway.hooks.runway import RunwayHook
-
-#: Seconds before the first look. An event that comes at once can reach the scheduler before it has noted
-#: that the task deferred, and the task is then failed with "state mismatch".
-FIRST_LOOK_AFTER = 10.0
 
 
 class RunwayTaskTrigger(BaseTrigger):
@@ -88,7 +85,7 @@ class RunwayTaskTrigger(BaseTrigger):
 
         hook = RunwayHook(self.runway_conn_id)
         wait = Wait(self.runway_task_id, self.deadline, self.poll_interval, seen=self.seen)
-        await self._sleep(FIRST_LOOK_AFTER * self._chance.uniform(1.0, 1.2))
+        await self._sleep(SHORTEST_ABSENCE * self._chance.uniform(1.0, 1.2))
         async with hook.kept_open():
             status = ""
             while True:

@@ -42,7 +42,7 @@ def test_base_urls(fields, base_url):
         ({"password": None}, "Password field"),
         ({"password": "key x"}, "blank"),
         ({"password": "key\r\nX-Evil: 1"}, "blank"),
-        ({"extra": {"gateway": "comet"}}, "unknown gateway 'comet': use one of cometapi, runway"),
+        ({"extra": {"gateway": "comet"}}, "unknown gateway 'comet': use one of cometapi, gptplus5, runway"),
         ({"host": "http://relay.example"}, 'set "allow_insecure_http": true'),
         ({"host": "ftp://relay.example"}, "not http(s)"),
         ({"host": "https://user:pw@relay.example"}, "with a user"),

@@ -37,6 +37,7 @@ def state(status, **more):
     return says({"id": "t1", "status": status, **more})
 
 
+NOT_YET = says({"code": "task_not_exist", "message": "task_not_exist", "data": None}, 400)
 GONE = says({"error": "Task not found."}, 404)
 DONE = state("SUCCEEDED", output=["https://e/x.mp4"])
 
@@ -86,6 +87,25 @@ class TestReading:
         assert calls == [Call("GET", "/runwayml/v1/tasks/t1")]
         assert task.status is TaskStatus.RUNNING
 
+    def test_an_id_unknown_on_one_route_is_asked_for_on_the_next(self):
+        known_at = {}
+        calls, task = hold(reading(COMET, "t1", known_at), NOT_YET, state("RUNNING"))
+        assert calls == [
+            Call("GET", "/runwayml/v1/tasks/t1"),
+            Call("POST", "/runway/feed", {"task_id": "t1"}),
+        ]
+        assert task.status is TaskStatus.RUNNING
+        calls, task = hold(reading(COMET, "t1", known_at), state("RUNNING"))
+        assert calls == [Call("POST", "/runway/feed", {"task_id": "t1"})]
+
+    def test_unknown_on_every_route_is_what_the_usual_one_says(self):
+        assert hold(reading(COMET, "t1"), NOT_YET, NOT_YET)[1].status is TaskStatus.NOT_VISIBLE
+        assert hold(reading(RUNWAY, "t1"), GONE, GONE)[1].status is TaskStatus.GONE
+
+    def test_trouble_is_no_reason_to_ask_elsewhere(self):
+        with pytest.raises(RunwayReadError):
+            hold(reading(COMET, "t1"), says({}, 503))
+
     def test_silence_is_a_read_error(self):
         with pytest.raises(RunwayReadError, match="reset"):
             hold(reading(RUNWAY, "t1"), SILENCE)
@@ -97,6 +117,7 @@ class TestReading:
 
 
 READ, DELETE = Call("GET", "/v1/tasks/t1"), Call("DELETE", "/v1/tasks/t1")
+INVOCATION = Call("GET", "/v1/workflow_invocations/t1")
 
 
 class TestCancelling:
@@ -105,12 +126,17 @@ class TestCancelling:
         [
             ([DONE], [READ], CancelOutcome.ALREADY_FINISHED),
             ([state("FAILED")], [READ], CancelOutcome.ALREADY_FINISHED),
-            ([GONE], [READ], CancelOutcome.NOT_FOUND),
+            ([GONE, GONE], [READ, INVOCATION], CancelOutcome.NOT_FOUND),
+            ([GONE, state("RUNNING")], [READ, INVOCATION], CancelOutcome.NOT_SUPPORTED),
             ([SILENCE], [READ], CancelOutcome.UNKNOWN),
             ([says({}, 503)], [READ], CancelOutcome.UNKNOWN),
             ([state("RUNNING"), says(None, 204)], [READ, DELETE], CancelOutcome.CANCELLED),
             ([state("PENDING"), GONE], [READ, DELETE], CancelOutcome.CANCELLED),
-            ([state("RUNNING"), SILENCE, GONE], [READ, DELETE, READ], CancelOutcome.CANCELLED),
+            (
+                [state("RUNNING"), SILENCE, GONE, GONE],
+                [READ, DELETE, READ, INVOCATION],
+                CancelOutcome.CANCELLED,
+            ),
             ([state("RUNNING"), SILENCE, DONE], [READ, DELETE, READ], CancelOutcome.ALREADY_FINISHED),
             ([state("RUNNING"), SILENCE, state("CANCELLED")], [READ, DELETE, READ], CancelOutcome.CANCELLED),
             (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from samples import answer
+from unit.samples import answer
 
 from airflow_runway.decoding import decode_submission, decode_task
 from airflow_runway.envelopes import Answer
@@ -123,7 +123,9 @@ class TestSubmission:
 
     def test_half_an_id_is_no_id(self):
         broken = Answer(200, {}, b'{"id": "17f20503-6c', truncated=True)
-        assert type(decode_submission(broken, RUNWAY, "r")) is RunwayAmbiguousSubmissionError
+        outcome = decode_submission(broken, RUNWAY, "r")
+        assert type(outcome) is RunwayAmbiguousSubmissionError
+        assert "17f20503-6c" in str(outcome)
 
     def test_an_error_inside_a_200_with_a_4xx_code_is_a_refusal(self):
         outcome = decode_submission(answered({"code": 400, "msg": "bad image", "data": None}), COMET, "r")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import tenacity
-from conftest import KEY, Scripted
+from unit.scripted import KEY, Scripted
 
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import KEY, Scripted
+from unit.scripted import KEY, Scripted
 
 from airflow_runway.connection_settings import read_connection
 from airflow_runway.conversations import Call

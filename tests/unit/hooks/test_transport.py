@@ -10,7 +10,7 @@ import threading
 import pytest
 import requests
 import urllib3
-from conftest import KEY, Scripted
+from unit.scripted import KEY, Scripted
 
 from airflow_runway import __version__
 from airflow_runway.connection_settings import read_connection

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from conftest import KEY, Scripted
+from unit.scripted import KEY, Scripted
 
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,

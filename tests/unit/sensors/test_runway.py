@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 from airflow.sdk.exceptions import AirflowRescheduleException
-from conftest import Scripted
+from unit.scripted import Scripted
 
 from airflow_runway.exceptions import (
     RunwayConfigurationError,
@@ -119,7 +119,7 @@ class TestEveryMode:
     @pytest.mark.parametrize("lead", [[], [RUNNING]], ids=["at once", "later"])
     def test_soft_fail_skips_instead(self, mode, ending, lead, connected, context, clock):
         connected.answers(*lead, ending)
-        with pytest.raises(AirflowSkipException):
+        with pytest.raises(AirflowSkipException, match="t1"):
             run(mode, context, clock, soft_fail=True)
 
     def test_passing_trouble_never_ends_it(self, mode, connected, context, clock):

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 import tenacity
-from conftest import KEY, Scripted
+from unit.scripted import KEY, Scripted
 
 from airflow_runway.exceptions import (
     RunwayConfigurationError,

@@ -5,9 +5,10 @@ import json
 import random
 
 import pytest
-from conftest import KEY, Scripted
+from unit.scripted import KEY, Scripted
 
-from airflow_runway.triggers.runway import FIRST_LOOK_AFTER, RunwayTaskTrigger
+from airflow_runway.polling import SHORTEST_ABSENCE
+from airflow_runway.triggers.runway import RunwayTaskTrigger
 
 NOW = 1_000_000.0
 RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING", "progress": 0.5})
@@ -50,7 +51,7 @@ async def test_it_fires_once_when_the_task_has_ended(connected):
     trigger, clock = rebuilt()
     assert await fired(trigger) == {"runway_task_id": "t1", "deadline": NOW + 600, "error": None}
     assert len(connected.arrived) == 3
-    assert clock.naps[0] >= FIRST_LOOK_AFTER
+    assert clock.naps[0] >= SHORTEST_ABSENCE
     assert all(nap >= 5 for nap in clock.naps)
 
 
@@ -85,7 +86,7 @@ async def test_a_deadline_in_the_past_still_waits_out_the_first_pause_and_looks_
     connected.answers(DONE)
     trigger, clock = rebuilt(deadline=NOW - 3600)
     assert (await fired(trigger))["error"] is None
-    assert clock.naps[0] >= FIRST_LOOK_AFTER
+    assert clock.naps[0] >= SHORTEST_ABSENCE
 
 
 async def test_passing_trouble_does_not_end_the_wait(connected):

@@ -1,0 +1,50 @@
+"""The emulator and a real Airflow, as processes of their own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from integration.support import connection_to
+
+from airflow_runway.demo.examples import example_dags
+from airflow_runway.demo.local_airflow import LocalAirflow
+from airflow_runway.emulator.process import emulator_process
+
+
+@pytest.fixture(scope="session")
+def running_emulator():
+    with emulator_process(speed=5) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running_emulator):
+    """The emulator, emptied."""
+    running_emulator.reset()
+    running_emulator.clear_faults()
+    return running_emulator
+
+
+@pytest.fixture(scope="session")
+def airflow(running_emulator, tmp_path_factory):
+    """api-server, scheduler with LocalExecutor, dag-processor and triggerer on SQLite."""
+    dags = tmp_path_factory.mktemp("dags")
+    for folder in (example_dags(), Path(__file__).parent / "dags"):
+        for file in folder.glob("*.py"):
+            shutil.copy(file, dags)
+    home = tmp_path_factory.mktemp("airflow")
+    connections = {"runway_default": connection_to(running_emulator)}
+    with LocalAirflow(home, dags, connections) as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """A small JPEG."""
+    from PIL import Image
+
+    path = tmp_path / "keyframe.jpg"
+    Image.linear_gradient("L").resize((640, 360)).convert("RGB").save(path)
+    return path.read_bytes()
