@@ -13,7 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_runway import failures
+from airflow_runway import reporting
 from airflow_runway.decoding import decode_submission, decode_task
 from airflow_runway.envelopes import Answer, complaint_of, parse
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayError, RunwayReadError
@@ -22,8 +22,9 @@ from airflow_runway.models import CancelOutcome, RunwayTask, Submission, TaskSta
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
+    from airflow_runway.failures import Delivery
     from airflow_runway.gateways import Endpoint, Gateway
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class NoAnswerError(Exception):
     :param reason: the library's words, redacted.
     """
 
-    def __init__(self, delivery: failures.Delivery, reason: str) -> None:
+    def __init__(self, delivery: Delivery, reason: str) -> None:
         super().__init__(reason)
         self.delivery = delivery
         self.reason = reason
@@ -55,12 +56,16 @@ class NoAnswerError(Exception):
 Conversation = Generator[Call, Answer, T]
 
 
-def submitting(gateway: Gateway, route: str, payload: Mapping[str, Any]) -> Conversation[Submission]:
+def submitting(
+    gateway: Gateway, route: str, payload: Mapping[str, Any], fallback: Mapping[str, str | None] | None = None
+) -> Conversation[Submission]:
     """Create a generation: one POST, never more.
 
     :param gateway: whom to ask.
     :param route: a route name of this gateway.
     :param payload: the JSON body.
+    :param fallback: values for fields that the route needs and the payload lacks, e.g. ``callback_url``.
+    :raises RunwayConfigurationError: if it would surely be refused; nothing has been sent.
     """
     row = gateway.create(route)
     if row is None:
@@ -68,6 +73,7 @@ def submitting(gateway: Gateway, route: str, payload: Mapping[str, Any]) -> Conv
         raise RunwayConfigurationError(
             f"{gateway.title} has no route {redact(route, limit=60)!r}; it has: {known}. Nothing was sent."
         )
+    payload = {**payload, **_needed(gateway, route, row.needs, payload, fallback or {})}
     try:
         json.dumps(payload, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -77,8 +83,33 @@ def submitting(gateway: Gateway, route: str, payload: Mapping[str, Any]) -> Conv
     try:
         answer = yield Call("POST", row.path, payload)
     except NoAnswerError as silence:
-        raise failures.create_without_answer(gateway, route, silence.delivery, silence.reason) from None
+        raise reporting.create_without_answer(gateway, route, silence.delivery, silence.reason) from None
     return _value(decode_submission(answer, gateway, route))
+
+
+def _needed(
+    gateway: Gateway,
+    route: str,
+    needs: Iterable[str],
+    payload: Mapping[str, Any],
+    fallback: Mapping[str, str | None],
+) -> dict[str, str]:
+    """What the connection has to add; never a default that sends results to a stranger's host."""
+    added = {}
+    for name in needs:
+        value = payload.get(name) or fallback.get(name)
+        if not value:
+            raise RunwayConfigurationError(
+                f"{gateway.title} needs {name} on {route}, and neither the task nor the connection gives one. Set "
+                f"{name} to an address of your own; the result is fetched by reading, whether or not the callback "
+                "arrives. Nothing was sent."
+            )
+        if not isinstance(value, str) or not value.lower().startswith(("https://", "http://")):
+            raise RunwayConfigurationError(
+                f"{name} is {redact(value, limit=80)!r}, which is no http(s) address. Nothing was sent."
+            )
+        added[name] = value
+    return added
 
 
 def reading(
@@ -112,7 +143,7 @@ def _reading_at(endpoint: Endpoint, gateway: Gateway, runway_task_id: str) -> Co
     try:
         answer = yield Call(endpoint.method, endpoint.address(runway_task_id), body)
     except NoAnswerError as silence:
-        raise failures.read_without_answer(gateway, runway_task_id, silence.reason) from None
+        raise reporting.read_without_answer(gateway, runway_task_id, silence.reason) from None
     return _value(decode_task(answer, gateway, runway_task_id))
 
 
@@ -161,11 +192,11 @@ def asking_for_organization(gateway: Gateway) -> Conversation[dict[str, Any]]:
     try:
         answer = yield Call(gateway.organization.method, gateway.organization.path)
     except NoAnswerError as silence:
-        raise failures.read_without_answer(gateway, None, silence.reason) from None
+        raise reporting.read_without_answer(gateway, None, silence.reason) from None
     value = parse(answer.body)
     complaint = complaint_of(value)
     if answer.status != 200 or complaint or not isinstance(value, dict):
-        raise failures.read_without_state(gateway, None, answer, complaint)
+        raise reporting.read_without_state(gateway, None, answer, complaint)
     return value
 
 

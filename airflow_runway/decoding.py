@@ -15,7 +15,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway import failures
+from airflow_runway import reporting
 from airflow_runway.envelopes import (
     Answer,
     as_text,
@@ -66,7 +66,7 @@ def decode_submission(answer: Answer, gateway: Gateway, route: str) -> Submissio
         runway_task_id = _id_in_fragment(answer.body) if answer.truncated else _created_id(value)
     if runway_task_id:
         return Submission(runway_task_id, route, _credits(value, "estimatedCost"))
-    return failures.create_without_id(gateway, route, answer, complaint_of(value))
+    return reporting.create_without_id(gateway, route, answer, complaint_of(value))
 
 
 def _created_id(value: Any) -> str:
@@ -110,7 +110,7 @@ def decode_task(answer: Answer, gateway: Gateway, runway_task_id: str) -> Runway
             return RunwayTask(runway_task_id, TaskStatus.NOT_VISIBLE)
     record = record_of(value)
     if not 200 <= answer.status < 300 or record is None or complaint:
-        return failures.read_without_state(gateway, runway_task_id, answer, complaint)
+        return reporting.read_without_state(gateway, runway_task_id, answer, complaint)
     return _task(record, gateway, runway_task_id)
 
 

@@ -1,44 +1,73 @@
-"""What a bad answer, or none, means for money and for retries: pure tables (contracts.md, sections 11, 12).
+"""What a bad answer, none at all, or a failed generation means for money and for retries: pure tables.
 
-For a *create* the question is whether the gateway took the generation: "refused" (no task, no charge, sending
-again is safe once the cause is gone) or "ambiguous" (never sent again by itself). For a *read* it is whether
-another look can help.
+For a *create* the question is whether the gateway took the generation; for a *read*, whether another look can
+help; for a *failed generation*, whether the same input may be paid for again. Each table is checked against
+contracts.md: sections 11 (HTTP answers), 12 (no answer) and 10 (failure codes).
+:mod:`airflow_runway.reporting` puts the verdicts into words.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from airflow_runway.exceptions import (
-    RunwayAmbiguousSubmissionError,
-    RunwayAuthenticationError,
-    RunwayError,
-    RunwayNotAcceptedError,
-    RunwayOutOfCreditsError,
-    RunwayReadError,
-    RunwayReadRefusedError,
-    RunwayRequestRefusedError,
-)
-from airflow_runway.redaction import redact
-
 if TYPE_CHECKING:
-    from airflow_runway.envelopes import Answer, Complaint
+    from airflow_runway.envelopes import Complaint
     from airflow_runway.gateways import Gateway
 
-_CREDITS = re.compile(r"(?i)(not|n't) (have )?enough credits|insufficient[\w ]*(credit|quota|balance|fund)")
-_NO_TASK = "Nothing was accepted and nothing was charged."
-_MAY_EXIST = (
-    "The generation may exist and may be charged. Look for it in the request history at {portal} before you "
-    "clear this task: a new try submits, and pays, once more."
-)
+
+class Acceptance(Enum):
+    """Whether a generation exists, and so costs."""
+
+    ACCEPTED = "accepted"
+    #: No task, no charge: sending again is safe once the cause is gone.
+    NOT_ACCEPTED = "not accepted"
+    #: Nobody knows: never sent again by itself.
+    AMBIGUOUS = "ambiguous"
+
+
+class Retry(Enum):
+    """Whether the same request may mend things, sent again."""
+
+    NEVER = "never"
+    #: After seconds; another look at a task, a request that did not get through.
+    SOON = "soon"
+    #: After minutes: a limit, a provider that is down.
+    LATER = "later"
+
+
+class Actor(Enum):
+    """Who has to do something."""
+
+    #: Whoever wrote the request: its input is at fault.
+    AUTHOR = "author"
+    #: Whoever keeps the connection and the account: key, address, credits.
+    OWNER = "owner"
+    #: The gateway, or the provider behind it; here one can only wait.
+    GATEWAY = "gateway"
+    #: A person has to look into the gateway's own records.
+    INVESTIGATOR = "investigator"
+
+
+class Cause(Enum):
+    """Why, as far as people must be told different things."""
+
+    REQUEST = "request"
+    KEY = "key"
+    CREDITS = "credits"
+    LIMIT = "limit"
+    CONNECTION = "connection"
+    ADDRESS = "address"
+    NO_ANSWER = "no answer"
+    TROUBLE = "trouble"
+    MODERATION = "moderation"
+    GENERATION = "generation"
 
 
 class Delivery(Enum):
-    """How far a request got that has no answer."""
+    """How far a request got that has no answer; the kind of exception says it."""
 
     #: Nothing of it reached the gateway: the connection never stood.
     NOT_SENT = "not sent"
@@ -46,158 +75,99 @@ class Delivery(Enum):
     UNKNOWN = "unknown"
 
 
-def create_without_answer(gateway: Gateway, route: str, delivery: Delivery, reason: str) -> RunwayError:
-    """The error of a create that got no answer.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What something means, and what may be done about it."""
 
-    :param gateway: where it was sent.
-    :param route: the route's name.
+    acceptance: Acceptance
+    retry: Retry
+    actor: Actor
+    cause: Cause
+    #: Seconds that the server asked to wait, if it did.
+    after: float | None = None
+
+
+_CREDITS = re.compile(r"(?i)(not|n't) (have )?enough credits|insufficient[\w ]*(credit|quota|balance|fund)")
+
+_REDIRECTS = frozenset({301, 302, 307, 308})
+_REFUSED = frozenset({400, 403, 404, 405, 413, 415, 422})
+
+
+def judge_create(status: int, complaint: Complaint, *, after: float | None = None) -> Verdict:
+    """A create that was answered, but not with an id (contracts.md, section 11).
+
+    :param status: HTTP status, or the 4xx code inside a 200.
+    :param complaint: what the answer says is wrong.
+    :param after: its Retry-After in seconds.
+    """
+    refused = Acceptance.NOT_ACCEPTED
+    if status == 402 or (status in _REFUSED and _speaks_of_credits(complaint)):
+        return Verdict(refused, Retry.NEVER, Actor.OWNER, Cause.CREDITS)
+    if status in {401, 403}:
+        return Verdict(refused, Retry.NEVER, Actor.OWNER, Cause.KEY)
+    if status in _REDIRECTS:
+        return Verdict(refused, Retry.NEVER, Actor.OWNER, Cause.ADDRESS)
+    if status in _REFUSED or (status == 500 and complaint.code == "invalid_request"):
+        return Verdict(refused, Retry.NEVER, Actor.AUTHOR, Cause.REQUEST)
+    if status == 429 or (status == 503 and complaint.code == "model_not_found"):
+        return Verdict(refused, Retry.LATER, Actor.GATEWAY, Cause.LIMIT, after)
+    return Verdict(Acceptance.AMBIGUOUS, Retry.NEVER, Actor.INVESTIGATOR, Cause.TROUBLE)
+
+
+def _speaks_of_credits(complaint: Complaint) -> bool:
+    return _CREDITS.search(f"{complaint.code.replace('_', ' ')} {complaint.message}") is not None
+
+
+def judge_silence(delivery: Delivery) -> Verdict:
+    """A create that was not answered (contracts.md, section 12).
+
     :param delivery: how far it got.
-    :param reason: the library's words, redacted.
     """
     if delivery is Delivery.NOT_SENT:
-        return RunwayNotAcceptedError(
-            f"{gateway.title} could not be reached for {route}: {reason}. {_NO_TASK} Check the connection's "
-            "Base URL and the network; a retry sends it again."
-        )
-    return RunwayAmbiguousSubmissionError(
-        f"{gateway.title} gave no answer to the submission to {route}: {reason}. "
-        + _MAY_EXIST.format(portal=gateway.portal)
-    )
+        return Verdict(Acceptance.NOT_ACCEPTED, Retry.SOON, Actor.OWNER, Cause.CONNECTION)
+    return Verdict(Acceptance.AMBIGUOUS, Retry.NEVER, Actor.INVESTIGATOR, Cause.NO_ANSWER)
 
 
-def create_without_id(gateway: Gateway, route: str, answer: Answer, complaint: Complaint) -> RunwayError:
-    """The error of a create that was answered, but not with an id.
+def judge_read(status: int, complaint: Complaint, gateway: Gateway, *, after: float | None = None) -> Verdict:
+    """A read that told nothing about the task (contracts.md, section 11). The task exists all the same.
 
-    :param gateway: where it was sent.
-    :param route: the route's name.
-    :param answer: the whole answer.
-    :param complaint: what the answer says is wrong; falsy if nothing.
+    :param status: HTTP status.
+    :param complaint: what the answer says is wrong.
+    :param gateway: who answered.
+    :param after: its Retry-After in seconds.
     """
-    status = answer.status
-    said = f"HTTP {status}" + (f": {complaint}" if complaint else _nature(answer))
-    refused = f"{gateway.title} refused the submission to {route} ({said}). {_NO_TASK} "
-    if 200 <= status < 300:
-        if complaint.code.startswith("4") and len(complaint.code) == 3:
-            return _refusal(int(complaint.code), complaint, refused, retry_after(answer))
-        return RunwayAmbiguousSubmissionError(
-            f"{gateway.title} answered the submission to {route} without a task id ({said}). "
-            + _MAY_EXIST.format(portal=gateway.portal)
-        )
-    if _is_refusal(status, complaint):
-        return _refusal(status, complaint, refused, retry_after(answer))
-    return RunwayAmbiguousSubmissionError(
-        f"{gateway.title} answered the submission to {route} with an error that does not tell whether it was "
-        f"accepted ({said}). " + _MAY_EXIST.format(portal=gateway.portal)
-    )
-
-
-def _is_refusal(status: int, complaint: Complaint) -> bool:
-    return (
-        status in {301, 302, 307, 308, 400, 401, 402, 403, 404, 405, 413, 415, 422, 429}
-        or (status == 500 and complaint.code == "invalid_request")
-        or (status == 503 and complaint.code == "model_not_found")
-    )
-
-
-def _refusal(status: int, complaint: Complaint, said: str, after: float | None) -> RunwayError:
-    if status == 402 or _CREDITS.search(f"{complaint.code.replace('_', ' ')} {complaint.message}"):
-        return RunwayOutOfCreditsError(said + "Buy credits, then clear this task.", status=status)
+    exists = Acceptance.ACCEPTED
     if status in {401, 403}:
-        return RunwayAuthenticationError(
-            said + "Put a valid API key for this gateway into the connection, then clear this task.",
-            status=status,
-        )
-    if status in {429, 503}:
-        return RunwayNotAcceptedError(
-            said + "A limit is reached or no channel is free; a retry after some minutes sends it again.",
-            status=status,
-            retry_after=after,
-        )
-    if 300 <= status < 400:
-        return RunwayRequestRefusedError(
-            said + "Redirects are not followed: the connection's Base URL is most likely wrong.",
-            status=status,
-        )
-    return RunwayRequestRefusedError(said + "Correct the request, then clear this task.", status=status)
-
-
-def read_without_answer(gateway: Gateway, runway_task_id: str | None, reason: str) -> RunwayReadError:
-    """The error of a read that got no answer.
-
-    :param gateway: where it was sent.
-    :param runway_task_id: the task that was asked for; ``None`` for the account.
-    :param reason: the library's words, redacted.
-    """
-    return RunwayReadError(
-        f"{gateway.title} could not be asked about {_subject(runway_task_id)}: {reason}. "
-        f"{_unharmed(runway_task_id)}Another look costs nothing."
-    )
-
-
-def read_without_state(
-    gateway: Gateway, runway_task_id: str | None, answer: Answer, complaint: Complaint
-) -> RunwayReadError:
-    """The error of a read whose answer does not tell what was asked.
-
-    :param gateway: where it was sent.
-    :param runway_task_id: the task that was asked for; ``None`` for the account.
-    :param answer: the whole answer.
-    :param complaint: what the answer says is wrong; falsy if nothing.
-    """
-    status = answer.status
-    said = f"HTTP {status}" + (f": {complaint}" if complaint else _nature(answer))
-    happened = f"{gateway.title} did not tell about {_subject(runway_task_id)} ({said}). "
-    happened += _unharmed(runway_task_id)
-    if status in {401, 403}:
-        return RunwayReadRefusedError(
-            happened + "Put a valid API key for this gateway into the connection; a task that waits resumes "
-            "when it is cleared.",
-            patience=3 if status == 403 else 0,
-        )
+        return Verdict(exists, Retry.NEVER, Actor.OWNER, Cause.KEY)
     misaddressed = 300 <= status < 400 or (status == 404 and not gateway.missing_is_gone)
     if misaddressed or status in {400, 402, 405, 413, 415, 422} or complaint.code == "invalid_request":
-        return RunwayReadRefusedError(
-            happened + "Check gateway and Base URL of the connection; a task that waits resumes when it is "
-            "cleared."
-        )
-    return RunwayReadError(happened + "Another look costs nothing.", retry_after=retry_after(answer))
+        return Verdict(exists, Retry.NEVER, Actor.OWNER, Cause.ADDRESS)
+    return Verdict(exists, Retry.SOON, Actor.GATEWAY, Cause.TROUBLE, after)
 
 
-def _subject(runway_task_id: str | None) -> str:
-    return "the account" if runway_task_id is None else f"task {runway_task_id}"
+#: Failure code, or the beginning of one up to a dot → may the same input be paid for again, and who acts.
+#: The first that fits counts; anything else gets no automatic retry (contracts.md, section 10).
+_FAILURE_CODES: tuple[tuple[str, Retry, Actor, Cause], ...] = (
+    ("ASSET", Retry.NEVER, Actor.AUTHOR, Cause.REQUEST),
+    ("INTERNAL.BAD_OUTPUT", Retry.SOON, Actor.GATEWAY, Cause.GENERATION),
+    ("INPUT_PREPROCESSING.INTERNAL", Retry.SOON, Actor.GATEWAY, Cause.GENERATION),
+    ("THIRD_PARTY.UNAVAILABLE", Retry.LATER, Actor.GATEWAY, Cause.GENERATION),
+    ("INTERNAL", Retry.SOON, Actor.GATEWAY, Cause.GENERATION),
+)
 
 
-def _unharmed(runway_task_id: str | None) -> str:
-    return "" if runway_task_id is None else "The generation itself is untouched and its id stays valid. "
+def judge_failure(failure_code: str | None) -> Verdict:
+    """A generation that FAILED (contracts.md, section 10). What it cost only the server's ``cost`` tells.
 
+    A ``SAFETY`` segment anywhere means moderation: never again with the same input, repeated hits can suspend
+    the account.
 
-def _nature(answer: Answer) -> str:
-    if answer.is_html:
-        return ", a web page instead of JSON; is the Base URL right?"
-    if not answer.body.strip():
-        return ", empty"
-    if answer.truncated:
-        # The beginning may hold part of the id: a trace for whoever looks the task up.
-        return f", cut short after {redact(answer.body.decode('utf-8', 'replace'), limit=120)}"
-    return ""
-
-
-def retry_after(answer: Answer, *, most: float = 86_400.0) -> float | None:
-    """Seconds that the server asks to wait (``Retry-After`` in seconds or as a date), if it does.
-
-    :param answer: the whole answer.
-    :param most: upper bound, in seconds.
+    :param failure_code: Runway's code, an open set; ``None`` where a gateway gives none.
     """
-    value = answer.header("retry-after").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            # Against the server's own clock: ours may be off.
-            now = parsedate_to_datetime(answer.header("date"))
-            seconds = (parsedate_to_datetime(value) - now).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), most) if math.isfinite(seconds) else None
+    code = (failure_code or "").strip().upper()
+    if "SAFETY" in code.split("."):
+        return Verdict(Acceptance.ACCEPTED, Retry.NEVER, Actor.AUTHOR, Cause.MODERATION)
+    for family, retry, actor, cause in _FAILURE_CODES:
+        if code == family or code.startswith(f"{family}."):
+            return Verdict(Acceptance.ACCEPTED, retry, actor, cause)
+    return Verdict(Acceptance.ACCEPTED, Retry.NEVER, Actor.INVESTIGATOR, Cause.GENERATION)

@@ -24,8 +24,6 @@ from airflow_runway.exceptions import (
     RunwayOutputMissingError,
     RunwayReadError,
     RunwayReadRefusedError,
-    RunwayTaskCancelledError,
-    RunwayTaskFailedError,
     RunwayTaskLostError,
     RunwayTaskTimeoutError,
 )
@@ -219,25 +217,3 @@ def timed_out(
         "if it finishes: a RunwayTaskSensor with this id and a longer timeout picks it up at no cost.",
         task=task,
     )
-
-
-def unhappy_ending(task: RunwayTask) -> RunwayTaskFailedError | RunwayTaskCancelledError | None:
-    """The error of a final task that has no result; ``None`` for a success.
-
-    :param task: a final reading.
-    """
-    cost = f"{task.cost_credits:g} credits" if task.cost_credits is not None else "an amount it did not tell"
-    if task.status is TaskStatus.FAILED:
-        code = f" ({task.failure_code})" if task.failure_code else ""
-        return RunwayTaskFailedError(
-            f"Runway task {task.id} failed{code}: {task.failure or 'no reason given'} The gateway charged "
-            f"{cost}. Change the input, or clear the submitting task to pay for another generation.",
-            task=task,
-        )
-    if task.status is TaskStatus.CANCELLED:
-        return RunwayTaskCancelledError(
-            f"Runway task {task.id} was cancelled. The gateway charged {cost}. Clear the submitting task to "
-            "pay for another generation.",
-            task=task,
-        )
-    return None

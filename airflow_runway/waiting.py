@@ -22,8 +22,8 @@ from airflow_runway.polling import (
     Wait,
     after_reading,
     after_trouble,
-    unhappy_ending,
 )
+from airflow_runway.reporting import unhappy_ending
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

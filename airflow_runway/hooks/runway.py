@@ -79,7 +79,7 @@ class RunwayHook(HttpHook):
         :raises RunwayAmbiguousSubmissionError: nobody knows; it may be charged. Do not repeat blindly.
         """
         again = tenacity.Retrying(**self._resending())
-        return again(lambda: self._hold(conversations.submitting(self.settings.gateway, route, payload)))
+        return again(lambda: self._hold(_submitting(self.settings, route, payload)))
 
     async def asubmit(self, route: str, payload: Mapping[str, Any]) -> Submission:
         """:meth:`submit` for an event loop.
@@ -88,9 +88,7 @@ class RunwayHook(HttpHook):
         :param payload: see there.
         """
         again = tenacity.AsyncRetrying(**self._resending())
-        return await again(
-            self._ahold, lambda settings: conversations.submitting(settings.gateway, route, payload)
-        )
+        return await again(self._ahold, lambda settings: _submitting(settings, route, payload))
 
     def get_task(self, runway_task_id: str, *, attempts: int = 1) -> RunwayTask:
         """Read a generation once. Free.
@@ -287,6 +285,13 @@ class RunwayHook(HttpHook):
     def _say_again(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self.log.warning("%s Trying again in %.1f s.", error, state.upcoming_sleep)
+
+
+def _submitting(
+    settings: ConnectionSettings, route: str, payload: Mapping[str, Any]
+) -> Conversation[Submission]:
+    fallback = {"callback_url": settings.callback_url}
+    return conversations.submitting(settings.gateway, route, payload, fallback)
 
 
 def _may_be_sent_again_here(error: BaseException) -> bool:

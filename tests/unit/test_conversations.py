@@ -72,6 +72,35 @@ class TestSubmitting:
         with pytest.raises(RunwayConfigurationError, match="is not JSON"):
             hold(submitting(RUNWAY, "image_to_video", {"x": bad}))
 
+    def test_the_reverse_format_needs_a_callback_url(self):
+        with pytest.raises(RunwayConfigurationError, match="needs callback_url on pro/generate"):
+            hold(submitting(COMET, "pro/generate", {"prompt": "x"}))
+
+    @pytest.mark.parametrize(
+        ("payload", "fallback", "sent"),
+        [
+            ({"callback_url": "https://mine.example/a"}, None, "https://mine.example/a"),
+            ({}, "https://mine.example/b", "https://mine.example/b"),
+            ({"callback_url": "https://mine.example/a"}, "https://mine.example/b", "https://mine.example/a"),
+            ({"callback_url": None}, "https://mine.example/b", "https://mine.example/b"),
+        ],
+    )
+    def test_which_comes_from_the_task_or_else_from_the_connection(self, payload, fallback, sent):
+        conversation = submitting(COMET, "pro/generate", payload, {"callback_url": fallback})
+        calls, _ = hold(conversation, says({"code": 200, "msg": "成功", "data": {"task_id": "t1"}}))
+        assert calls == [Call("POST", "/runway/pro/generate", {"callback_url": sent})]
+
+    def test_and_must_be_an_address(self):
+        with pytest.raises(RunwayConfigurationError, match=r"no http\(s\) address"):
+            hold(submitting(COMET, "pro/generate", {"callback_url": "mine.example"}))
+
+    def test_the_official_format_gets_no_callback_url(self):
+        conversation = submitting(
+            COMET, "image_to_video", {"model": "m"}, {"callback_url": "https://mine.example"}
+        )
+        calls, _ = hold(conversation, says({"id": "t1"}))
+        assert calls[0].json == {"model": "m"}
+
     def test_silence_is_ambiguous(self):
         with pytest.raises(RunwayAmbiguousSubmissionError, match="reset"):
             hold(submitting(RUNWAY, "image_to_video", {}), SILENCE)

@@ -9,8 +9,6 @@ from airflow_runway.exceptions import (
     RunwayOutputMissingError,
     RunwayReadError,
     RunwayReadRefusedError,
-    RunwayTaskCancelledError,
-    RunwayTaskFailedError,
     RunwayTaskLostError,
     RunwayTaskTimeoutError,
 )
@@ -22,7 +20,6 @@ from airflow_runway.polling import (
     Wait,
     after_reading,
     after_trouble,
-    unhappy_ending,
 )
 
 NOW = 1_000_000.0
@@ -185,22 +182,3 @@ class TestAfterTrouble:
             decision = fail(decision.wait, error)
             assert isinstance(decision, LookAgain)
         assert fail(decision.wait, error) == GaveUp(error)
-
-
-class TestUnhappyEnding:
-    def test_success_has_none(self):
-        assert unhappy_ending(RunwayTask("t1", TaskStatus.SUCCEEDED, ("https://e/x",))) is None
-
-    def test_failure_tells_reason_code_and_cost(self):
-        task = RunwayTask(
-            "t1", TaskStatus.FAILED, failure="Flagged.", failure_code="SAFETY.INPUT.TEXT", cost_credits=0
-        )
-        error = unhappy_ending(task)
-        assert type(error) is RunwayTaskFailedError
-        assert error.task is task
-        assert "t1 failed (SAFETY.INPUT.TEXT): Flagged. The gateway charged 0 credits." in str(error)
-
-    def test_cancellation_says_so(self):
-        error = unhappy_ending(RunwayTask("t1", TaskStatus.CANCELLED))
-        assert type(error) is RunwayTaskCancelledError
-        assert "an amount it did not tell" in str(error)
