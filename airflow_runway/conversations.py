@@ -22,7 +22,7 @@ from airflow_runway.models import CancelOutcome, RunwayTask, Submission, TaskSta
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
     from airflow_runway.failures import Delivery
     from airflow_runway.gateways import Endpoint, Gateway
@@ -133,6 +133,8 @@ def reading(
             elsewhere = yield from _reading_at(other, gateway, runway_task_id)
             if elsewhere.status.is_sighting:
                 task, usual = elsewhere, other
+            elif elsewhere.is_empty_record:
+                task = elsewhere  # it may be new: the more patient of the two answers counts
     if task.status.is_sighting and usual != gateway.reads[0]:
         known_at[runway_task_id] = usual
     return task
@@ -233,12 +235,28 @@ def introducing(gateway: Gateway) -> Conversation[str]:
         yield from _reading_at(gateway.reads[0], gateway, _NOBODYS_TASK)
         return f"{gateway.title} accepts the key. It shows no balance over the API."
     account = yield from asking_for_organization(gateway)
+    return " ".join([f"{gateway.title} accepts the key.", *_account_in_words(account)])
+
+
+def _account_in_words(account: Mapping[str, Any]) -> Iterator[str]:
+    """Balance and limits (published API description; a limit of null means none)."""
     balance = account.get("creditBalance")
-    tier = account.get("tier")
-    monthly = tier.get("maxMonthlyCreditSpend") if isinstance(tier, dict) else None
-    said = f"{gateway.title} accepts the key."
+    tier, usage = _object(account.get("tier")), _object(account.get("usage"))
+    monthly = tier.get("maxMonthlyCreditSpend")
     if isinstance(balance, int | float):
-        said += f" Balance: {balance:g} credits."
+        yield f"Balance: {balance:g} credits."
     if isinstance(monthly, int | float):
-        said += f" Most per month: {monthly:g} credits."
-    return said
+        yield f"Most per month: {monthly:g} credits."
+    limits, used = _object(tier.get("models")), _object(usage.get("models"))
+    for model in sorted(limits)[:5]:
+        limit, today = _object(limits[model]), _object(used.get(model)).get("dailyGenerations", 0)
+        at_once, daily = limit.get("maxConcurrentGenerations"), limit.get("maxDailyGenerations")
+        yield redact(
+            f"{model}: {'any number' if at_once is None else at_once} at once, {today} of "
+            f"{'any number' if daily is None else daily} today.",
+            limit=120,
+        )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

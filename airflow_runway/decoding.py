@@ -122,6 +122,8 @@ def _task(record: Mapping[str, Any], gateway: Gateway, runway_task_id: str) -> R
     if status is TaskStatus.SUCCEEDED and not urls:
         urls = _http_urls(record.get("fail_reason"))
     failure, code = _failure(inner, record, gateway) if status is TaskStatus.FAILED else (None, None)
+    if status is TaskStatus.SUCCEEDED:
+        failure = _node_errors(record.get("nodeErrors"))
     return RunwayTask(
         id=runway_task_id,
         status=status,
@@ -202,6 +204,20 @@ def _failure(
     if not code and gateway.missing_is_gone:
         code = "INTERNAL"  # the official docs: an absent code means an internal failure
     return redact(failure) or None, redact(code, limit=100) or None
+
+
+def _node_errors(value: Any) -> str | None:
+    """The failed nodes of a workflow, which may SUCCEED without them (official SDK 5.24.0)."""
+    if not isinstance(value, dict):
+        return None
+    errors = []
+    for node, error in list(value.items())[:20]:
+        told = error if isinstance(error, dict) else {"message": error}
+        name = as_text(told.get("nodeName")) or as_text(node)
+        code = as_text(told.get("failureCode"))
+        said = as_text(told.get("message")) or "failed"
+        errors.append(f"node {name}: {said}" + (f" ({code})" if code else ""))
+    return redact("; ".join(errors)) or None
 
 
 def _created_at(inner: Mapping[str, Any], record: Mapping[str, Any]) -> str | None:

@@ -69,6 +69,8 @@ class Gateway:
     missing_is_gone: bool
     #: Where a person looks at requests and bills.
     portal: str
+    #: How a key of this gateway begins, where that is documented.
+    key_prefix: str = ""
     #: Cancels an unfinished task; ``None`` where no such route is documented.
     cancel: Endpoint | None = None
     #: Asks for an upload slot; ``None`` where no such route is documented.
@@ -153,6 +155,7 @@ GATEWAYS: Mapping[str, Gateway] = {
             reads=(Endpoint("GET", "/v1/tasks/{id}"), Endpoint("GET", "/v1/workflow_invocations/{id}")),
             missing_is_gone=True,
             portal="https://dev.runwayml.com/",
+            key_prefix="key_",
             cancel=Endpoint("DELETE", "/v1/tasks/{id}"),
             uploads=Endpoint("POST", "/v1/uploads"),
             organization=Endpoint("GET", "/v1/organization"),

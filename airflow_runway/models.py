@@ -64,7 +64,7 @@ class RunwayTask:
     progress: float | None = None
     #: The server's own text; its time zone is not to be trusted on gateways.
     created_at: str | None = None
-    #: Text for humans, of a failed generation.
+    #: Text for humans, of a failed generation, or of the failed nodes of a workflow that SUCCEEDED in part.
     failure: str | None = None
     #: Runway's failure code, an open set (``SAFETY.INPUT.TEXT``, ``INTERNAL``, ...).
     failure_code: str | None = None
@@ -74,6 +74,11 @@ class RunwayTask:
     cost_credits: float | None = None
     #: The status word as it came.
     raw_status: str = ""
+
+    @property
+    def is_empty_record(self) -> bool:
+        """Whether a numeric gateway showed the record that it has for new and for unknown tasks alike."""
+        return self.status is TaskStatus.NOT_VISIBLE and self.raw_status == "0"
 
     def as_result(self) -> dict[str, Any]:
         """The dict that sensors and waiting operators return.

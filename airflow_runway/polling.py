@@ -47,6 +47,8 @@ JITTER = 0.2
 
 #: How long a gateway may take to show a task it has accepted, in seconds.
 NOT_VISIBLE_GRACE = 300.0
+#: The same for a gateway that shows an empty record for accepted and for unknown tasks alike.
+EMPTY_RECORD_GRACE = 600.0
 #: Looks, and seconds between first and last, after which a task that has vanished is lost.
 LOOKS_UNTIL_LOST = 3
 LOST_GRACE = 30.0
@@ -142,7 +144,8 @@ def _after_not_seeing(wait: Wait, task: RunwayTask, *, now: float, chance: Rando
     if task.status is TaskStatus.GONE:
         lost = wait.seen or vanished
     else:
-        lost = vanished if wait.seen else now - since >= NOT_VISIBLE_GRACE
+        grace = EMPTY_RECORD_GRACE if task.is_empty_record else NOT_VISIBLE_GRACE
+        lost = vanished if wait.seen else now - since >= grace
     if not lost:
         return _again(wait, wait.interval, now=now, chance=chance, task=task)
     story = (

@@ -88,6 +88,8 @@ class WaitsForRunwayTask(BaseOperator):
         self.log.info(
             "Runway task %s succeeded with %d output(s); cost: %s.", task.id, len(task.output), cost
         )
+        if task.failure:
+            self.log.warning("Runway task %s succeeded only in part: %s", task.id, task.failure)
         return task.as_result()
 
     def wait_in_worker(self, wait: Wait) -> dict[str, Any]:

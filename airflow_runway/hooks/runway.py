@@ -141,8 +141,16 @@ class RunwayHook(HttpHook):
         """
         try:
             return True, self._hold(conversations.introducing(self.settings.gateway))
+        except RunwayReadRefusedError as error:
+            return False, f"{error}{self._doubt_about_key()}"
         except RunwayError as error:
             return False, str(error)
+
+    def _doubt_about_key(self) -> str:
+        gateway = self.settings.gateway
+        if self.settings.api_key.startswith(gateway.key_prefix):
+            return ""
+        return f" Keys of {gateway.title} begin with {gateway.key_prefix!r}, this one does not: another gateway's?"
 
     def task_url(self, runway_task_id: str) -> str:
         """Where a person can look at a generation; no request is made.

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from unit.scripted import KEY, ScriptedGateway
+
+settings.register_profile("thorough", max_examples=2_000)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import uuid
 
 import pytest
+from unit.samples import sample
 
 from airflow_runway.conversations import (
     Call,
@@ -185,11 +186,17 @@ class TestCancelling:
 
 
 class TestIntroducing:
-    def test_the_official_api_tells_balance_and_limit(self):
-        account = {"creditBalance": 5000, "tier": {"maxMonthlyCreditSpend": 10000}}
-        calls, said = hold(introducing(RUNWAY), says(account))
+    def test_the_official_api_tells_balance_and_limits(self):
+        calls, said = hold(introducing(RUNWAY), says(sample("runway.organization.read.sample")))
         assert calls == [Call("GET", "/v1/organization")]
-        assert said == "Runway accepts the key. Balance: 5000 credits. Most per month: 10000 credits."
+        assert said == (
+            "Runway accepts the key. Balance: 5000 credits. Most per month: 10000 credits. "
+            "gen4.5: 2 at once, 12 of 200 today."
+        )
+
+    @pytest.mark.parametrize("account", [{}, {"tier": None}, {"tier": {"models": {"m": None}}, "usage": []}])
+    def test_an_account_in_another_shape_is_no_trouble(self, account):
+        assert hold(introducing(RUNWAY), says(account))[1].startswith("Runway accepts the key.")
 
     def test_elsewhere_nobodys_task_is_asked_for(self):
         calls, said = hold(introducing(COMET), says({"code": "task_not_exist", "data": None}, 400))

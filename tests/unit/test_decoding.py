@@ -17,7 +17,7 @@ from airflow_runway.exceptions import (
     RunwayRequestRefusedError,
 )
 from airflow_runway.gateways import GATEWAYS
-from airflow_runway.models import RunwayTask, Submission, TaskStatus
+from airflow_runway.models import Submission, TaskStatus
 
 RUNWAY, COMET = GATEWAYS["runway"], GATEWAYS["cometapi"]
 
@@ -133,44 +133,7 @@ class TestSubmission:
         assert "bad image" in str(outcome)
 
 
-READS = [
-    ("runway.tasks.read.pending", TaskStatus.PENDING),
-    ("runway.tasks.read.throttled", TaskStatus.THROTTLED),
-    ("runway.tasks.read.running", TaskStatus.RUNNING),
-    ("runway.tasks.read.succeeded", TaskStatus.SUCCEEDED),
-    ("runway.tasks.read.succeeded_without_cost", TaskStatus.SUCCEEDED),
-    ("runway.tasks.read.failed_moderation", TaskStatus.FAILED),
-    ("runway.tasks.read.failed_without_code", TaskStatus.FAILED),
-    ("runway.tasks.read.failed_bad_output", TaskStatus.FAILED),
-    ("runway.tasks.read.cancelled", TaskStatus.CANCELLED),
-    ("runway.tasks.error.not_found_404", TaskStatus.GONE),
-    ("cometapi.tasks.read.flat_pending", TaskStatus.PENDING),
-    ("cometapi.tasks.read.flat_running", TaskStatus.RUNNING),
-    ("cometapi.tasks.read.flat_succeeded", TaskStatus.SUCCEEDED),
-    ("cometapi.tasks.read.flat_failed", TaskStatus.FAILED),
-    ("cometapi.tasks.read.blog_lower_case_succeeded", TaskStatus.SUCCEEDED),
-    ("cometapi.tasks.read.wrapper_queued", TaskStatus.PENDING),
-    ("cometapi.tasks.read.wrapper_throttled_inside", TaskStatus.THROTTLED),
-    ("cometapi.tasks.read.wrapper_in_progress", TaskStatus.RUNNING),
-    ("cometapi.tasks.read.wrapper_success", TaskStatus.SUCCEEDED),
-    ("cometapi.tasks.read.wrapper_outer_stale", TaskStatus.SUCCEEDED),
-    ("cometapi.tasks.read.wrapper_failure", TaskStatus.FAILED),
-    ("cometapi.tasks.read.wrapper_gateway_gave_up", TaskStatus.FAILED),
-    ("cometapi.tasks.read.wrapper_success_without_url", TaskStatus.OUTPUT_MISSING),
-    ("cometapi.tasks.error.task_not_exist_400", TaskStatus.NOT_VISIBLE),
-    ("cometapi.tasks.error.task_not_exist_error_object", TaskStatus.NOT_VISIBLE),
-    ("cometapi.tasks.read.task_not_exist_200", TaskStatus.NOT_VISIBLE),
-]
-
-
 class TestRead:
-    @pytest.mark.parametrize(("name", "status"), READS)
-    def test_every_documented_answer(self, name, status):
-        task = decode_task(answer(name), GATEWAYS[name.partition(".")[0]], "t1")
-        assert isinstance(task, RunwayTask)
-        assert task.status is status
-        assert bool(task.output) == (status is TaskStatus.SUCCEEDED)
-
     def test_the_whole_of_a_success(self):
         task = decode_task(answer("runway.tasks.read.succeeded"), RUNWAY, "t1")
         assert task.as_result() == {

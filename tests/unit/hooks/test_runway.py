@@ -135,6 +135,14 @@ class TestConnection:
         assert "valid API key" in said
         assert KEY not in said
 
+    def test_a_key_of_somebody_else(self, connected, set_connection):
+        set_connection(connected.url, password="sk-0123456789abcdef", allow_insecure_http=True)
+        connected.answers(Scripted(401, {"error": "Unauthorized"}))
+        good, said = RunwayHook().test_connection()
+        assert not good
+        assert "begin with 'key_', this one does not" in said
+        assert "sk-0123" not in said
+
     def test_a_missing_key(self, set_connection):
         set_connection(password="")
         good, said = RunwayHook().test_connection()
