@@ -17,7 +17,7 @@ from airflow_runway.exceptions import (
     RunwayTransferRefusedError,
 )
 from airflow_runway.models import TaskStatus
-from airflow_runway.polling import unhappy_ending
+from airflow_runway.reporting import unhappy_ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+from integration.dag_test import dag_test
 from integration.media import decode
 from integration.support import KEY, connection_to
 
-from airflow_runway.demo.environment import airflow_environment
 from airflow_runway.demo.examples import example_dags
 
 DAG = "image_to_video"
@@ -71,28 +69,10 @@ def test_on_a_real_airflow(airflow, emulator, conf, tmp_path):
 
 
 def test_under_dag_test(emulator, conf, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    environment = airflow_environment(home, example_dags(), 0, 0, {"runway_default": connection_to(emulator)})
-    code = (
-        "import sys, json\n"
-        "from airflow.__main__ import main\n"
-        "sys.argv = ['airflow', 'db', 'migrate']; main()\n"
-        "import importlib.util\n"
-        "spec = importlib.util.spec_from_file_location('example', PATH)\n"
-        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
-        "print('ended', module.dag.test(run_conf=json.loads(CONF)).state)\n"
-    )
-    code = f"PATH = {str(example_dags() / 'image_to_video.py')!r}\nCONF = {json.dumps(conf)!r}\n" + code
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert "ended success" in done.stdout, done.stdout[-4000:] + done.stderr[-4000:]
+    file = example_dags() / "image_to_video.py"
+    connections = {"runway_default": connection_to(emulator)}
+    states, printed = dag_test(tmp_path / "home", file, connections, [["dag", conf]])
+    assert states == {"dag": "success"}, printed[-8000:]
     (charge,) = emulator.ledger()["charges"]
     check_clip(tmp_path / "clips" / f"{charge['runway_task_id']}-0.mp4", seconds=3)
-    assert KEY not in done.stdout + done.stderr
+    assert KEY not in printed
