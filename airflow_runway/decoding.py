@@ -167,11 +167,12 @@ def _meaning(word: str, *, has_output: bool, record: Mapping[str, Any]) -> TaskS
 
 
 def _urls(inner: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[str, ...]:
-    video, result = record.get("video"), record.get("result")
+    video, result, kling = record.get("video"), record.get("result"), record.get("task_result")
     places = [inner.get("output"), record.get("output")]
     places += [record.get(name) for name in ("result_url", "video_url", "raw_video_url")]
     places += [video.get("url"), video.get("download_url")] if isinstance(video, dict) else []
     places += [result.get("video_url")] if isinstance(result, dict) else []
+    places += [kling.get("videos")] if isinstance(kling, dict) else []
     return next((urls for urls in map(_http_urls, places) if urls), ())
 
 

@@ -10,10 +10,13 @@
     │   ├── RunwayOutOfCreditsError   x    the account's balance
     │   └── RunwayNotAcceptedError         right now: rate or daily limit, no channel, no connection
     ├── RunwayAmbiguousSubmissionError x   no usable answer: the generation may exist and be charged
+    ├── RunwayJournalError               the journal could not be read or written: nothing was sent
+    ├── RunwayBudgetError             x  the generation would cost more than max_credits: cancelled at once
     ├── RunwayReadError                  a read failed; the generation is untouched
     │   └── RunwayReadRefusedError    x    and would fail again: key revoked, wrong base URL
     ├── RunwayTaskError                  how a generation ended, other than well
     │   ├── RunwayTaskFailedError     x    FAILED
+    │   ├── RunwayTransientFailureError    FAILED for an internal reason; another try may do better, and pays
     │   ├── RunwayTaskCancelledError  x    CANCELLED
     │   ├── RunwayTaskTimeoutError    x    not finished at the deadline
     │   ├── RunwayTaskLostError       x    the server does not know it (any more)
@@ -41,8 +44,10 @@ if TYPE_CHECKING:
 __all__ = [
     "RunwayAmbiguousSubmissionError",
     "RunwayAuthenticationError",
+    "RunwayBudgetError",
     "RunwayConfigurationError",
     "RunwayError",
+    "RunwayJournalError",
     "RunwayNotAcceptedError",
     "RunwayOutOfCreditsError",
     "RunwayOutputMissingError",
@@ -57,6 +62,7 @@ __all__ = [
     "RunwayTaskTimeoutError",
     "RunwayTransferError",
     "RunwayTransferRefusedError",
+    "RunwayTransientFailureError",
 ]
 
 
@@ -121,6 +127,20 @@ class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
     """
 
 
+class RunwayJournalError(RunwayError):
+    """What this task did before could not be read, or what it is about to do could not be written.
+
+    Nothing was sent, nothing was charged. A retry tries again.
+    """
+
+
+class RunwayBudgetError(RunwayError, AirflowFailException):
+    """The gateway's own estimate is above ``max_credits``; the generation was cancelled at once.
+
+    The message says what became of it and what that cost. Airflow does not retry.
+    """
+
+
 class RunwayReadError(RunwayError):
     """A read came back without a usable answer (network, 5xx, garbage); the generation is untouched.
 
@@ -165,6 +185,14 @@ class RunwayTaskFailedError(RunwayTaskError, AirflowFailException):
     """The generation FAILED; failure text, code and cost are in the message and in ``task``.
 
     Airflow does not retry: another try would be another generation, and another charge.
+    """
+
+
+class RunwayTransientFailureError(RunwayTaskError):
+    """The generation FAILED for a reason that another try may not meet (internal, provider down).
+
+    Only operators that wait raise it: a sensor's retry could but read the same again. Where the operator has
+    ``retries``, each makes, and pays for, another generation.
     """
 
 

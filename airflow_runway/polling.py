@@ -27,7 +27,7 @@ from airflow_runway.exceptions import (
     RunwayTaskLostError,
     RunwayTaskTimeoutError,
 )
-from airflow_runway.models import RunwayTask, TaskStatus
+from airflow_runway.models import CancelOutcome, RunwayTask, TaskStatus
 
 if TYPE_CHECKING:
     from random import Random
@@ -203,20 +203,37 @@ def _again(
     return LookAgain(min(pause, max(wait.deadline - now, 0.1)), wait)
 
 
+#: What became of a generation that missed its deadline.
+_FATES: dict[CancelOutcome | None, str] = {
+    None: "It goes on and is charged if it finishes: a RunwayTaskSensor with this id and a longer timeout picks it "
+    "up at no cost.",
+    CancelOutcome.CANCELLED: "It was cancelled; a refund is not promised.",
+    CancelOutcome.ALREADY_FINISHED: "It has ended since: clear this task, and the result is there at no cost.",
+    CancelOutcome.NOT_FOUND: "The server does not know it any more.",
+    CancelOutcome.NOT_SUPPORTED: "This gateway has no way to cancel: it goes on and is charged if it finishes. A "
+    "RunwayTaskSensor with this id and a longer timeout picks it up at no cost.",
+    CancelOutcome.UNKNOWN: "Whether it could be cancelled is not known: it may go on and be charged.",
+}
+
+
 def timed_out(
-    wait: Wait, *, task: RunwayTask | None = None, trouble: RunwayReadError | None = None
+    wait: Wait,
+    *,
+    task: RunwayTask | None = None,
+    trouble: RunwayReadError | None = None,
+    cancelled: CancelOutcome | None = None,
 ) -> RunwayTaskTimeoutError:
     """The error of a deadline that passed.
 
     :param wait: the wait.
     :param task: the last reading, if any.
     :param trouble: the last failure to read, if that is how it ended.
+    :param cancelled: what came of cancelling it; ``None`` if that was not tried.
     """
     deadline = datetime.fromtimestamp(wait.deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     last = f" The last reading said {task.raw_status or task.status}." if task else ""
     last += f" The last read failed: {trouble}" if trouble else ""
     return RunwayTaskTimeoutError(
-        f"Runway task {wait.runway_task_id} had not finished by {deadline}.{last} It goes on and is charged "
-        "if it finishes: a RunwayTaskSensor with this id and a longer timeout picks it up at no cost.",
+        f"Runway task {wait.runway_task_id} had not finished by {deadline}.{last} {_FATES[cancelled]}",
         task=task,
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import BaseOperator
 
 from airflow_runway import exceptions
-from airflow_runway.exceptions import RunwayError, RunwayReadError
+from airflow_runway.exceptions import RunwayError, RunwayReadError, RunwayTaskTimeoutError
+from airflow_runway.models import CancelOutcome
 from airflow_runway.polling import (
     SHORTEST_ABSENCE,
     SHORTEST_INTERVAL,
@@ -22,6 +23,7 @@ from airflow_runway.polling import (
     Wait,
     after_reading,
     after_trouble,
+    timed_out,
 )
 from airflow_runway.reporting import unhappy_ending
 
@@ -43,6 +45,8 @@ class WaitsForRunwayTask(BaseOperator):
     """An operator that can wait for a generation; subclasses say which one and since when."""
 
     runway_conn_id: str
+    #: Whether what is unfinished at the deadline is cancelled.
+    cancel_on_timeout: bool
     #: Where a person can look at the generation; kept for the link in Airflow's UI.
     runway_task_url: str = ""
 
@@ -100,13 +104,15 @@ class WaitsForRunwayTask(BaseOperator):
         decision: Decision = LookAgain(SHORTEST_INTERVAL, wait)
         while isinstance(decision, LookAgain):
             time.sleep(decision.after)
-            decision = self.look(decision.wait)
-        return self._conclude(decision)
+            wait = decision.wait
+            decision = self.look(wait)
+        return self._conclude(decision, wait)
 
-    def wait_deferred(self, wait: Wait) -> NoReturn:
+    def wait_deferred(self, wait: Wait, *, cancel_on_kill: bool = False) -> NoReturn:
         """Give the worker back and let the trigger wait.
 
         :param wait: what for.
+        :param cancel_on_kill: whether the trigger cancels the generation when somebody stops the task.
         """
         from airflow_runway.triggers.runway import RunwayTaskTrigger
 
@@ -118,6 +124,7 @@ class WaitsForRunwayTask(BaseOperator):
                 deadline=wait.deadline,
                 poll_interval=wait.interval,
                 seen=wait.seen,
+                cancel_on_kill=cancel_on_kill,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=left + NET_BELOW_DEADLINE),
@@ -134,21 +141,37 @@ class WaitsForRunwayTask(BaseOperator):
         wait = Wait(runway_task_id, event["deadline"], self.waiting_interval)
         decision = self.look(wait, attempts=ATTEMPTS_FOR_RESULT)
         if not isinstance(decision, Finished) and event["error"]:
-            raise _error_of(event["error"])
+            decision = GaveUp(_error_of(event["error"]))
         if isinstance(decision, LookAgain):
             self.log.warning("Runway task %s has not ended after all; waiting on.", runway_task_id)
-            self.wait_deferred(decision.wait)
-        return self._conclude(decision)
+            self.wait_deferred(decision.wait, cancel_on_kill=event.get("cancel_on_kill", False))
+        return self._conclude(decision, wait)
 
     @property
     def waiting_interval(self) -> float:
         """Seconds between looks."""
         raise NotImplementedError
 
-    def _conclude(self, decision: Finished | GaveUp) -> dict[str, Any]:
-        if isinstance(decision, GaveUp):
-            raise decision.error
-        return self.result(decision.task)
+    def _conclude(self, decision: Finished | GaveUp, wait: Wait) -> dict[str, Any]:
+        if isinstance(decision, Finished):
+            return self.result(decision.task)
+        if isinstance(decision.error, RunwayTaskTimeoutError) and self.cancel_on_timeout:
+            return self.cancel_at_deadline(wait, decision.error.task)
+        raise decision.error
+
+    def cancel_at_deadline(self, wait: Wait, task: RunwayTask | None = None) -> dict[str, Any]:
+        """Cancel what is unfinished; what finished in the last moment is the result after all.
+
+        :param wait: the wait whose deadline has passed.
+        :param task: the last reading, if any.
+        :raises RunwayTaskTimeoutError: telling what became of it.
+        """
+        outcome = self.hook.cancel_task(wait.runway_task_id)
+        if outcome is CancelOutcome.ALREADY_FINISHED:
+            decision = self.look(wait, attempts=ATTEMPTS_FOR_RESULT)
+            if isinstance(decision, Finished):
+                return self.result(decision.task)
+        raise timed_out(wait, task=task, cancelled=outcome)
 
 
 def _error_of(described: dict[str, str]) -> RunwayError:

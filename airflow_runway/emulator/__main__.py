@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-_EXTRAS = frozenset({"anyio", "av", "PIL", "starlette", "uvicorn"})
+_EXTRAS = frozenset({"anyio", "av", "jsonschema", "PIL", "starlette", "uvicorn"})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
             port=options.port,
             speed=options.speed,
             seconds=options.seconds,
+            lenient=options.lenient,
             api_keys=options.api_key,
             until_stdin_closes=options.until_stdin_closes,
         )
@@ -67,7 +68,7 @@ def _port(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_runway.emulator",
-        description="A stateful stand-in for Runway and CometAPI: no key, no bill, real files.",
+        description="A stateful stand-in for Runway and its gateways: no key, no bill, real files.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8765, help="0 = any free port (default: %(default)s)")
@@ -77,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=30.0,
         help="length of a generation in world seconds (default: 30)",
+    )
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="accept models, fields and values that the catalogue does not know; wrong types stay refused",
     )
     parser.add_argument(
         "--api-key", action="append", default=[], help="key to let in, repeatable (default: any key)"

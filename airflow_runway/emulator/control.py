@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_runway.emulator.state import Emulator
     from airflow_runway.emulator.world import Snapshot
 
+#: The most real seconds for which connections can be refused.
+_DEAF = 60
+
 
 class Control:
     """The handlers of the control surface.
@@ -40,9 +43,11 @@ class Control:
             Route(f"{base}/tasks", self.tasks),
             Route(f"{base}/tasks/{{id}}", self.task_page),
             Route(f"{base}/requests", self.requests),
+            Route(f"{base}/callbacks", self.callbacks),
             Route(f"{base}/reset", self.reset, methods=["POST"]),
             Route(f"{base}/settings", self.settings, methods=["GET", "POST"]),
             Route(f"{base}/faults", self.faults, methods=["GET", "POST", "DELETE"]),
+            Route(f"{base}/refuse", self.refuse, methods=["POST"]),
             Route(f"{base}/media/{{name:path}}", self.put_media, methods=["PUT"]),
             Route(f"{base}/media/{{name:path}}", self.media),
         ]
@@ -78,12 +83,16 @@ class Control:
         task = self._emulator.world.get(request.path_params["id"])
         if task is None:
             return HTMLResponse("<!doctype html><title>No such task</title><h1>No such task</h1>", 404)
-        link = self._emulator.output_link(request, task)
-        return HTMLResponse(task_page(self._emulator.world.observe(task), link))
+        links = self._emulator.output_links(request, task, len(task.jobs))
+        return HTMLResponse(task_page(self._emulator.world.observe(task), links[-1]))
 
     async def requests(self, _request: Request) -> Response:
         """The last requests to the API and to outputs, oldest first."""
         return JSONResponse(self._emulator.log.as_json())
+
+    async def callbacks(self, _request: Request) -> Response:
+        """The callbacks that were sent, oldest first."""
+        return JSONResponse(self._emulator.callbacks.as_json())
 
     async def reset(self, _request: Request) -> Response:
         """Empties everything."""
@@ -94,7 +103,7 @@ class Control:
         """Shows the settings, after merging what was posted."""
         if request.method == "POST":
             try:
-                self._emulator.settings = self._emulator.settings.merged(await _json(request))
+                self._emulator.change(self._emulator.settings.merged(await _json(request)))
             except ValueError as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(self._emulator.settings.as_json())
@@ -109,6 +118,21 @@ class Control:
         elif request.method == "DELETE":
             self._emulator.faults.clear()
         return JSONResponse(self._emulator.faults.as_json())
+
+    async def refuse(self, request: Request) -> Response:
+        """Refuses all connections for some real seconds, as if nobody were there."""
+        refuse = self._emulator.refuse
+        if refuse is None:
+            return JSONResponse({"error": "There is no server that could stop listening."}, 501)
+        try:
+            body = await _json(request)
+        except ValueError:
+            body = None
+        seconds = body.get("seconds") if isinstance(body, dict) else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _DEAF:
+            return JSONResponse({"error": f"'seconds' must be a number from 0 to {_DEAF}."}, 400)
+        refuse(float(seconds))
+        return JSONResponse({"ok": True})
 
     async def put_media(self, request: Request) -> Response:
         """Hosts a file."""

@@ -1,39 +1,146 @@
-"""Error bodies in the envelope of each gateway (contracts 1.3, 3.6)."""
+"""Error answers in the envelope of each gateway (contracts 1.3, 3.6, 6)."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from starlette.responses import JSONResponse, Response
 
 #: Link that Runway puts beside some errors (SPEC).
 DOC_URL = "https://docs.dev.runwayml.com/api"
 
-NOT_FOUND = {"error": "Task not found."}
-OUT_OF_CREDITS = {"error": "You do not have enough credits to run this task.", "docUrl": DOC_URL}
-#: Where a gateway's own account is empty (GW: task layer).
-OUT_OF_CREDITS_COMETAPI = {
-    "code": "fail_to_fetch_task",
-    "message": "Insufficient account balance",
-    "data": None,
-}
-#: contracts 2.4: word documented, envelope from the gateway source.
-TASK_NOT_EXIST = {"code": "task_not_exist", "message": "task_not_exist", "data": None}
+#: What a gateway tells instead of any 429 of Runway's (GW): the upstream of the group is saturated.
+_SATURATED = "当前分组上游负载已饱和，请稍后再试"  # noqa: RUF001 - the text is theirs
+#: The type that a gateway's own errors carry (CG, GW).
+_KINDS = {"cometapi": "comet_api_error", "gptplus5": "new_api_error"}
+#: Some texts of the gateways end in the id of the request.
+_REQUEST_ID = "(request id: 20260313095246000000000)"
 
 
-def unauthorized(gateway: str) -> dict[str, Any]:
-    """The body of a 401 (envelopes published, texts invented).
+def sentence(gateway: str, status: int, text: str) -> Response:
+    """An error that is one sentence.
+
+    :param gateway: gateway name; gateways carry Runway's body as text inside their own (GW).
+    :param status: HTTP status.
+    :param text: what is wrong.
+    """
+    return _from_runway(gateway, status, {"error": text})
+
+
+def validation_failed(gateway: str, issues: list[dict[str, Any]]) -> Response:
+    """The 400 for a request that breaks the schema (SPEC; GW for gateways).
+
+    :param gateway: gateway name.
+    :param issues: all of them, each with ``code``, ``path`` and ``message``.
+    """
+    return _from_runway(
+        gateway, 400, {"error": "Validation of body failed", "issues": issues, "docUrl": DOC_URL}
+    )
+
+
+def out_of_credits(gateway: str) -> Response:
+    """No money: 400 on Runway, 403 where a gateway's own account is empty (3P).
 
     :param gateway: gateway name.
     """
-    if gateway == "cometapi":
-        return {
-            "error": {"message": "invalid token", "type": "comet_api_error", "param": "", "code": ""},
-        }
-    return {"error": "Unauthorized"}
+    if gateway != "runway":
+        return task_layer(403, "fail_to_fetch_task", "Insufficient account balance")
+    body = {"error": "You do not have enough credits to run this task.", "docUrl": DOC_URL}
+    return JSONResponse(body, 400)
 
 
-def validation_failed(issues: list[dict[str, Any]]) -> dict[str, Any]:
-    """The body of a 400 for a request that breaks the schema (SPEC).
+def daily_limit(gateway: str) -> Response:
+    """The 429 for a model whose rolling 24 hours are used up (SPEC; GW for gateways).
 
-    :param issues: all of them, each with ``code``, ``path`` and ``message``.
+    :param gateway: gateway name.
     """
-    return {"error": "Validation of body failed", "issues": issues, "docUrl": DOC_URL}
+    if gateway != "runway":
+        return task_layer(429, "fail_to_fetch_task", _SATURATED)
+    return JSONResponse({"error": "You have exceeded the daily generation limit for this model."}, 429)
+
+
+def unauthorized(gateway: str) -> Response:
+    """The 401 (envelopes published, texts invented).
+
+    :param gateway: gateway name.
+    """
+    if gateway == "runway":
+        return JSONResponse({"error": "Unauthorized"}, 401)
+    return JSONResponse(_error_object(_KINDS[gateway], f"invalid token {_REQUEST_ID}", ""), 401)
+
+
+def no_channel(model: str) -> Response:
+    """The 503 for a model that no channel of a gateway serves; nothing was sent upstream (GW).
+
+    :param model: the model asked for.
+    """
+    text = f"no available channel for model {model} under group default {_REQUEST_ID}"
+    return JSONResponse(_error_object("new_api_error", text, "model_not_found"), 503)
+
+
+def model_missing(gateway: str) -> Response:
+    """The 400 for a request without a model (CometAPI, earlier build of its error page).
+
+    :param gateway: gateway name.
+    """
+    return JSONResponse(_error_object(_KINDS[gateway], f"model name is required {_REQUEST_ID}", ""), 400)
+
+
+def malformed(gateway: str) -> Response:
+    """The answer to a body that is no JSON object: 400 on Runway, 500 with this code on gateways (CG).
+
+    :param gateway: gateway name.
+    """
+    text = "The body must be a JSON object."
+    if gateway == "runway":
+        return JSONResponse({"error": text}, 400)
+    return JSONResponse(_error_object(_KINDS[gateway], text, "invalid_request"), 500)
+
+
+def invalid_url(method: str, path: str) -> Response:
+    """The 404 of a gateway for a method and path that it does not have (GW).
+
+    :param method: HTTP method.
+    :param path: path as it was asked for.
+    """
+    error = {
+        "message": f"Invalid URL ({method} {path})",
+        "type": "invalid_request_error",
+        "param": "",
+        "code": "",
+    }
+    return JSONResponse({"error": error}, 404)
+
+
+def task_layer(status: int, code: str, message: str) -> Response:
+    """The envelope of a gateway's task layer (GW).
+
+    :param status: HTTP status.
+    :param code: one word.
+    :param message: the word again, a sentence, or an upstream body as text.
+    """
+    return JSONResponse({"code": code, "message": message, "data": None}, status)
+
+
+def refused_in_body(text: str) -> Response:
+    """HTTP 200 with another code and no id: the reverse format's way to refuse (CA; rixapi family).
+
+    :param text: the reason.
+    """
+    return JSONResponse({"code": 400, "msg": text, "data": None, "exec_time": 0})
+
+
+def not_found() -> Response:
+    """Runway's 404 for a task or invocation that never existed, was cancelled or deleted (SPEC)."""
+    return JSONResponse({"error": "Task not found."}, 404)
+
+
+def _from_runway(gateway: str, status: int, body: dict[str, Any]) -> Response:
+    if gateway == "runway":
+        return JSONResponse(body, status)
+    return task_layer(status, "fail_to_fetch_task", json.dumps(body, ensure_ascii=False))
+
+
+def _error_object(kind: str, message: str, code: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": "", "code": code}}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from airflow_runway.emulator.connection import CutShort, Dropped
 from airflow_runway.emulator.faults import AFTER_ACCEPT
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from airflow_runway.emulator.faults import Fault
 
+#: What is slow is paced in steps of about this many real seconds.
+STEP = 0.1
 _PAGE = "<!doctype html><title>Just a moment...</title><h1>Just a moment...</h1>"
 
 
@@ -24,6 +29,8 @@ def answer_for(fault: Fault, right: Response | None = None) -> Response:
     """
     kind = fault.kind.removesuffix(AFTER_ACCEPT)
     fields = fault.fields
+    if kind == "slow" and right is not None:
+        return Trickling(right, float(fields["bytes_per_second"]))
     if kind == "drop":
         return Dropped()
     if kind == "hang":
@@ -49,3 +56,28 @@ def _status(fields: dict[str, Any]) -> Response:
     if body is None:
         body = {"error": f"The emulator was told to answer {status}."}
     return JSONResponse(body, status, headers)
+
+
+class Trickling(Response):
+    """The right answer, some bytes at a time.
+
+    :param right: what to send.
+    :param bytes_per_second: how fast, in real time.
+    """
+
+    def __init__(self, right: Response, bytes_per_second: float) -> None:
+        super().__init__()
+        self._right = right
+        self._size = max(1, int(bytes_per_second * STEP))
+        self._pause = self._size / max(1.0, bytes_per_second)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends head and body, pausing after each piece."""
+        head = {"status": self._right.status_code, "headers": self._right.raw_headers}
+        await send({"type": "http.response.start", **head})
+        body = bytes(self._right.body)
+        for start in range(0, len(body), self._size):
+            piece = body[start : start + self._size]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await anyio.sleep(self._pause)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING, Any
 from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
-    from airflow_runway.emulator.world import Plan
+    from airflow_runway.emulator.plans import Plan
 
-OPERATIONS = ("create", "read", "delete", "organization", "output", "*")
+#: What a rule can be about. A read through ``POST /runway/feed`` is also a ``feed``, one of a workflow's run
+#: also a ``workflow``; ``upload`` asks for a slot, ``upload_file`` fills it.
+OPERATIONS = (
+    "create",
+    "read",
+    "feed",
+    "workflow",
+    "delete",
+    "upload",
+    "upload_file",
+    "organization",
+    "output",
+    "*",
+)
 
 #: Appended to a kind of :data:`ANSWERS`: the request takes effect first (a creation is charged), then the
 #: answer goes wrong.
@@ -28,15 +41,19 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "truncated": {},
     "redirect": {"location": "https://example.com/", "status": 307},
 }
+#: A kind that leaves the answer right and lets it trickle.
+SLOW: dict[str, dict[str, Any]] = {"slow": {"bytes_per_second": 65_536}}
 #: Kinds that change the life of the task that a creation makes. Times are world seconds.
 LIVES: dict[str, dict[str, Any]] = {
     "fail_task": {"failure": "An unexpected error occurred.", "failure_code": None, "cost": 0},
     "cancel_task": {"cost": 0},
     "stall_task": {},
     "throttle_task": {"seconds": 60.0},
+    # A workflow that succeeds in part: the nodes after the first have failed.
+    "node_errors": {},
 }
 #: Kinds for the download of an output, besides ``status``, ``hang`` and ``html``.
-DOWNLOADS: dict[str, dict[str, Any]] = {"drop": {"bytes": 0}, "slow": {"bytes_per_second": 65_536}}
+DOWNLOADS: dict[str, dict[str, Any]] = {"drop": {"bytes": 0}, **SLOW}
 
 _COMMON = {"on", "route", "gateway", "kind", "count", "probability", "after"}
 
@@ -72,14 +89,16 @@ class Fault:
             "fired": self.fired,
         }
 
-    def matches(self, operation: str, gateway: str, route: str | None) -> bool:
+    def matches(self, operations: tuple[str, ...], gateway: str, route: str | None) -> bool:
         """Whether the rule is about such a request at all.
 
-        :param operation: ``create``, ``read``, ``delete``, ``organization`` or ``output``.
+        :param operations: what the request is, in the words of :data:`OPERATIONS`.
         :param gateway: gateway name.
         :param route: route of the task; ``None`` where there is none.
         """
-        return self.on in (operation, "*") and self.route in (None, route) and self.gateway in (None, gateway)
+        return (
+            self.on in (*operations, "*") and self.route in (None, route) and self.gateway in (None, gateway)
+        )
 
 
 def parse_fault(rule: object) -> Fault:
@@ -133,7 +152,7 @@ def _check_field(name: str, value: object, default: object) -> None:
 def _fields_of(on: str, kind: object) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = {}
     if on != "output":
-        known |= ANSWERS | {kind + AFTER_ACCEPT: fields for kind, fields in ANSWERS.items()}
+        known |= ANSWERS | SLOW | {kind + AFTER_ACCEPT: fields for kind, fields in ANSWERS.items()}
     if on in ("create", "*"):
         known |= LIVES
     if on in ("output", "*"):
@@ -169,19 +188,21 @@ class FaultBook:
         """All rules with their counters."""
         return [fault.as_json() for fault in self._faults]
 
-    def pick(self, operation: str, gateway: str, route: str | None, kinds: frozenset[str]) -> Fault | None:
+    def pick(
+        self, operations: tuple[str, ...], gateway: str, route: str | None, kinds: frozenset[str]
+    ) -> Fault | None:
         """The first rule that applies to this request; counts it.
 
         Every matching rule counts the request as seen, so that ``after`` does not depend on other rules.
 
-        :param operation: ``create``, ``read``, ``delete``, ``organization`` or ``output``.
+        :param operations: what the request is, in the words of :data:`OPERATIONS`.
         :param gateway: gateway name.
         :param route: route of the task; ``None`` where there is none.
         :param kinds: the kinds that the caller can act upon at this point.
         """
         chosen: Fault | None = None
         for fault in self._faults:
-            if fault.kind not in kinds or not fault.matches(operation, gateway, route):
+            if fault.kind not in kinds or not fault.matches(operations, gateway, route):
                 continue
             fault.seen += 1
             if chosen is None and self._applies(fault):
@@ -195,7 +216,7 @@ class FaultBook:
 
 
 BEFORE_KINDS = frozenset(ANSWERS)
-AFTER_KINDS = frozenset(kind + AFTER_ACCEPT for kind in ANSWERS)
+AFTER_KINDS = frozenset(kind + AFTER_ACCEPT for kind in ANSWERS) | frozenset(SLOW)
 LIFE_KINDS = frozenset(LIVES)
 OUTPUT_KINDS = frozenset({"status", "hang", "html", *DOWNLOADS})
 
@@ -211,6 +232,8 @@ def changed_plan(plan: Plan, fault: Fault | None) -> Plan:
     fields = fault.fields
     if fault.kind == "stall_task":
         return replace(plan, running=math.inf)
+    if fault.kind == "node_errors":
+        return replace(plan, node_errors=True)
     if fault.kind == "throttle_task":
         return replace(plan, throttled=float(fields["seconds"]))
     if fault.kind == "cancel_task":

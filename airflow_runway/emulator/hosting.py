@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -44,8 +43,9 @@ class MediaHost:
         :param chunks: its bytes, at most 200 MB.
         :raises TooLargeError: beyond that.
         """
-        path = self._folder / hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-        part = self._folder / f"{uuid4().hex}.part"
+        # A name of its own for each content: generations keep the file that they were made from.
+        path = self._folder / uuid4().hex
+        part = path.with_suffix(".part")
         size = 0
         try:
             async with await anyio.open_file(part, "wb") as file:
@@ -61,6 +61,6 @@ class MediaHost:
 
     def clear(self) -> None:
         """Deletes all files."""
-        for path in self._files.values():
+        for path in self._folder.iterdir():
             path.unlink(missing_ok=True)
         self._files.clear()

@@ -1,4 +1,4 @@
-"""Pictures that come in with a request: taken out of a data URI, checked, kept by their digest."""
+"""Files that come in with a request: taken out of a data URI, pictures checked, kept by their digest."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class MediaError(Exception):
     """A media reference that the emulator refuses; its text is the text of the 400."""
 
 
-def from_data_uri(uri: str) -> bytes:
+def from_data_uri(uri: str, kind: str = "image") -> bytes:
     """The bytes inside a data URI.
 
-    :param uri: ``data:image/...;base64,...``, at most 5 MB of text.
+    :param uri: ``data:<type>/...;base64,...``, at most 5 MB of text.
+    :param kind: ``image``, ``video`` or ``audio``: what it must be; empty = any of them.
     :raises MediaError: if it is too long, of another type or broken.
     """
     if len(uri) > MAX_DATA_URI:
@@ -43,8 +44,11 @@ def from_data_uri(uri: str) -> bytes:
     head = _DATA_URI.match(uri)
     if head is None:
         raise MediaError("Invalid data URI. Use data:<content type>;base64,<data>.")
-    if head[1].lower() not in TYPES:
+    content_type = head[1].lower()
+    if kind == "image" and content_type not in TYPES:
         raise MediaError(f"Unsupported asset type {head[1]!r}. Use one of {', '.join(TYPES)}.")
+    if content_type.partition("/")[0] not in ([kind] if kind else ["image", "video", "audio"]):
+        raise MediaError(f"Unsupported asset type {head[1]!r}. Expected {kind or 'a media type'}.")
     try:
         return base64.b64decode(uri[head.end() :], validate=True)
     except binascii.Error:
@@ -52,13 +56,14 @@ def from_data_uri(uri: str) -> bytes:
 
 
 class PictureStore:
-    """Checked pictures on disk: each content once, and decoded for its check once.
+    """Files of requests on disk: each content once; pictures are decoded for their check once.
 
     :param folder: an existing folder of its own.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._checked: set[str] = set()
 
     def keep(self, content: bytes) -> Path:
         """Checks a picture and stores it. Blocking: call it in a thread.
@@ -67,9 +72,23 @@ class PictureStore:
         :returns: its file.
         :raises MediaError: if it is no JPEG, PNG or WebP, broken, or outside the limits.
         """
-        path = self._folder / hashlib.sha256(content).hexdigest()
-        if not path.exists():
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in self._checked:
             check(content)
+            self._checked.add(digest)
+        return self._write(digest, content)
+
+    def store(self, content: bytes) -> Path:
+        """Stores a file unseen. Blocking: call it in a thread.
+
+        :param content: its bytes.
+        :returns: its file.
+        """
+        return self._write(hashlib.sha256(content).hexdigest(), content)
+
+    def _write(self, digest: str, content: bytes) -> Path:
+        path = self._folder / digest
+        if not path.exists():
             # Renamed into place: another thread never sees half a file.
             part = path.with_name(f"{uuid4().hex}.part")
             part.write_bytes(content)

@@ -8,10 +8,10 @@ import anyio
 from starlette.responses import FileResponse, Response
 
 from airflow_runway.emulator.connection import drop
-from airflow_runway.emulator.fault_answers import answer_for
+from airflow_runway.emulator.fault_answers import STEP, answer_for
 from airflow_runway.emulator.faults import OUTPUT_KINDS
-from airflow_runway.emulator.prompt_image import output_file
 from airflow_runway.emulator.requestlog import entry_of
+from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from airflow_runway.emulator.faults import Fault
+    from airflow_runway.emulator.jobs import Job
     from airflow_runway.emulator.state import Emulator
+    from airflow_runway.emulator.world import Snapshot
 
+PREFIX = "/_outputs/"
 _CHUNK = 1 << 16
-#: A slow download is paced in steps of this many real seconds.
-_STEP = 0.1
 
 
 async def serve(emulator: Emulator, request: Request) -> Response:
@@ -38,17 +39,56 @@ async def serve(emulator: Emulator, request: Request) -> Response:
     task = emulator.world.get(request.path_params["id"])
     fault = None
     if task is not None:
-        fault = emulator.faults.pick("output", task.gateway, task.route, OUTPUT_KINDS)
+        fault = emulator.faults.pick(("output",), task.gateway, task.route, OUTPUT_KINDS)
     if fault is not None:
         entry_of(request.scope).fault = fault.kind
         if fault.kind not in ("drop", "slow"):
             return answer_for(fault)
-    file = await output_file(emulator, request.url.path)
-    if task is None or file is None:
+    job = job_behind(emulator, request.url.path)
+    if job is None:
         return _refused(404, "NoSuchKey", "The specified key does not exist.")
+    file = await emulator.rendered.get(job)
     if fault is not None:
-        return FaultyFile(file, task.job.content_type, fault)
-    return FileResponse(file, media_type=task.job.content_type)
+        return FaultyFile(file, job.content_type, fault)
+    return FileResponse(file, media_type=job.content_type)
+
+
+def outputs_ready(shot: Snapshot) -> int:
+    """How many of a task's outputs can be had.
+
+    :param shot: the task now.
+    """
+    count = len(shot.task.jobs)
+    if shot.removed:
+        return 0
+    if shot.status is TaskStatus.SUCCEEDED:
+        return 1 if shot.task.plan.node_errors else count
+    # The nodes of a workflow finish one after the other (contracts 1.7).
+    running = shot.status is TaskStatus.RUNNING and shot.task.is_invocation
+    return int(shot.progress * count) if running else 0
+
+
+def job_behind(emulator: Emulator, path: str) -> Job | None:
+    """What an output shows; ``None`` unless there is one (any more).
+
+    :param path: ``/_outputs/<task id>/<number>.<extension>``.
+    """
+    runway_task_id, _, name = path.removeprefix(PREFIX).partition("/")
+    task = emulator.world.get(runway_task_id)
+    if task is None:
+        return None
+    ready = task.jobs[: outputs_ready(emulator.world.observe(task))]
+    names = {f"{index}.{job.extension}": job for index, job in enumerate(ready)}
+    return names.get(name)
+
+
+async def output_file(emulator: Emulator, path: str) -> Path | None:
+    """The file of an output, rendered if need be; ``None`` unless there is one (any more).
+
+    :param path: see :func:`job_behind`.
+    """
+    job = job_behind(emulator, path)
+    return None if job is None else await emulator.rendered.get(job)
 
 
 def _refused(status: int, code: str, message: str) -> Response:
@@ -73,8 +113,8 @@ class FaultyFile(Response):
         self._left = min(size, int(fault.fields["bytes"])) if self._drops else size
         self._chunk, self._pause = _CHUNK, 0.0
         if not self._drops:
-            self._chunk = max(1, int(fault.fields["bytes_per_second"] * _STEP))
-            self._pause = _STEP
+            self._chunk = max(1, int(fault.fields["bytes_per_second"] * STEP))
+            self._pause = STEP
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the file as far as the rule lets it."""

@@ -25,7 +25,7 @@ def task_page(shot: Snapshot, link: str) -> str:
     """HTML without anything from elsewhere; reloads itself until the task has ended.
 
     :param shot: the task now.
-    :param link: a fresh link to its result, shown only when it has succeeded.
+    :param link: a fresh link to its last result, shown only when it has succeeded.
     """
     task = shot.task
     reload = "" if shot.status.is_final or shot.removed else '<meta http-equiv="refresh" content="1">'
@@ -33,7 +33,7 @@ def task_page(shot: Snapshot, link: str) -> str:
     word = "DELETED" if shot.removed and shot.status is not TaskStatus.CANCELLED else shot.status.value
     result = ""
     if shot.status is TaskStatus.SUCCEEDED and not shot.removed:
-        result = _ELEMENTS[task.job.kind].format(escape(link))
+        result = _ELEMENTS[task.jobs[-1].kind].format(escape(link))
     elif shot.status is TaskStatus.FAILED:
         result = (
             f"<p>{escape(task.plan.failure or '')} <code>{escape(task.plan.failure_code or '')}</code></p>"

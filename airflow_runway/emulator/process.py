@@ -119,6 +119,11 @@ class EmulatorProcess:
         answer: list[dict[str, Any]] = self._call("GET", "requests")
         return answer
 
+    def callbacks(self) -> list[dict[str, Any]]:
+        """The callbacks that were sent."""
+        answer: list[dict[str, Any]] = self._call("GET", "callbacks")
+        return answer
+
     def add_fault(self, **rule: Any) -> None:
         """Puts a fault rule in force.
 
@@ -130,6 +135,14 @@ class EmulatorProcess:
     def clear_faults(self) -> None:
         """Forgets all fault rules."""
         self._call("DELETE", "faults")
+
+    def refuse(self, seconds: float) -> None:
+        """Lets the emulator refuse all connections, these calls included, for some real seconds.
+
+        :param seconds: at most 60.
+        :raises ValueError: if the emulator refuses it.
+        """
+        self._call("POST", "refuse", {"seconds": seconds})
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Changes settings.
@@ -173,6 +186,7 @@ def emulator_process(
     *,
     speed: float = 1.0,
     seconds: float = 30.0,
+    lenient: bool = False,
     api_keys: Iterable[str] = (),
     host: str = "127.0.0.1",
     port: int = 0,
@@ -182,12 +196,14 @@ def emulator_process(
 
     :param speed: world seconds per real second.
     :param seconds: length of a generation in world seconds.
+    :param lenient: accept models, fields and values that the catalogue does not know.
     :param api_keys: the keys that are let in; none = any.
     :param host: address to listen on.
     :param port: port to listen on; 0 = any free one.
     :param log: file for its standard error; a temporary one by default.
     """
     arguments = ["--host", host, "--port", str(port), "--speed", str(speed), "--seconds", str(seconds)]
+    arguments += ["--lenient"] if lenient else []
     return EmulatorProcess([*arguments, *(f"--api-key={key}" for key in api_keys)], log)
 
 

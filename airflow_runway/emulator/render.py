@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import math
 import os
 import wave
@@ -13,6 +14,7 @@ import av
 from av.video.reformatter import Colorspace
 from PIL import Image
 
+from airflow_runway.emulator.derive import X264, derive
 from airflow_runway.emulator.pictures import still
 
 if TYPE_CHECKING:
@@ -29,13 +31,6 @@ _HEADROOM = 1.25
 _ZOOM = 0.16
 _TONE_HZ = 440
 _SAMPLE_RATE = 24_000
-#: A throw-away clip should be there soon: this preset takes half the time of "veryfast" for larger files.
-#: Players take untagged HD video for BT.709, so the clip is converted and tagged as such.
-_X264 = {
-    "preset": "ultrafast",
-    "crf": "20",
-    "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709:log-level=none",
-}
 
 
 def render(job: Job, path: Path) -> None:
@@ -53,10 +48,15 @@ def render(job: Job, path: Path) -> None:
 
 
 def _video(job: Job, path: Path) -> None:
+    if job.clip is not None:
+        # Its file may have been deleted since: then the words of the prompt have to do.
+        with contextlib.suppress(av.FFmpegError, OSError):
+            derive(job, job.clip, path)
+            return
     width, height = job.size
     scene = _planes(still(job.picture, job.text, (_enlarged(width), _enlarged(height))))
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=FPS, options=_X264)
+        stream = container.add_stream("libx264", rate=FPS, options=X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 2
         for window in _camera(max(1, round(job.seconds * FPS))):

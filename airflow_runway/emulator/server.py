@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -20,7 +21,7 @@ from airflow_runway.emulator.connection import OpenHandedProtocol
 from airflow_runway.emulator.state import Emulator
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 #: Real seconds that open requests get when the emulator stops.
 _GRACE = 1
@@ -28,11 +29,38 @@ _BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
-    """Announces itself when it really listens, and ends with status 0 on a signal."""
+    """Announces itself when it really listens, can stop listening for a while, and ends with status 0."""
 
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, ready: str, reopen: Callable[[], socket.socket]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._reopen = reopen
+        self._deaf: asyncio.Task[None] | None = None
+
+    def refuse(self, seconds: float) -> None:
+        """Refuses connections for a while, beginning when the request in hand has been answered.
+
+        :param seconds: real seconds.
+        """
+        if self._deaf is None or self._deaf.done():
+            self._deaf = asyncio.get_running_loop().create_task(self._refuse(seconds))
+
+    async def _refuse(self, seconds: float) -> None:
+        for server in self.servers:
+            server.close()
+        # Kept-alive connections would go on being served.
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(seconds)
+        made: Any = self.config.http_protocol_class
+        protocol = functools.partial(
+            made,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        loop = asyncio.get_running_loop()
+        self.servers = [await loop.create_server(protocol, sock=self._reopen())]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -56,6 +84,7 @@ def run(
     port: int,
     speed: float,
     seconds: float,
+    lenient: bool,
     api_keys: Collection[str],
     until_stdin_closes: bool,
 ) -> None:
@@ -65,28 +94,35 @@ def run(
     :param port: port to listen on; 0 = any free one.
     :param speed: world seconds per real second.
     :param seconds: length of a generation in world seconds.
+    :param lenient: accept models, fields and values that the catalogue does not know.
     :param api_keys: the keys that are let in; none = any.
     :param until_stdin_closes: stop when standard input ends, that is when a parent holding it is gone.
     :raises OSError: if the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    def listen(port: int) -> socket.socket:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
     with (
-        socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener,
+        listen(port) as listener,
         tempfile.TemporaryDirectory(prefix="runway-emulator-") as folder,
     ):
-        emulator = Emulator(Path(folder), speed=speed, seconds=seconds, api_keys=api_keys)
+        emulator = Emulator(Path(folder), speed=speed, seconds=seconds, lenient=lenient, api_keys=api_keys)
         config = uvicorn.Config(
-            make_app(emulator),
+            make_app(emulator, calling_back=True),
             http=OpenHandedProtocol,
             ws="none",
-            lifespan="off",
+            lifespan="on",
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_GRACE,
         )
         shown = f"[{host}]" if family == socket.AF_INET6 else host
-        address = f"http://{shown}:{listener.getsockname()[1]}"
-        server = _Server(config, f"runway emulator listening on {address}")
+        bound = listener.getsockname()[1]
+        ready = f"runway emulator listening on http://{shown}:{bound}"
+        server = _Server(config, ready, lambda: listen(bound))
+        emulator.refuse = server.refuse
         if until_stdin_closes:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         asyncio.run(server.serve(sockets=[listener]))

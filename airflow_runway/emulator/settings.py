@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-_WORDS = {"cometapi_reads": ("flat", "wrapper"), "cancelled_reads": ("gone", "variant")}
+#: Settings that are one of a few words.
+_WORDS = {
+    "cancelled_reads": ("gone", "variant"),
+    "costs": ("shown", "absent"),
+    "runwayml_gateway": ("cometapi", "gptplus5"),
+    "cometapi_creates": ("live", "newer", "record"),
+    "cometapi_reads": ("flat", "wrapper", "wrapper-with-stale-outer", "numeric", "lower_case"),
+    "task_not_exist": ("envelope_400", "status_200", "empty_record"),
+    "gptplus5_shapes": ("raw", "luma", "kling"),
+    "callbacks": ("off", "completion", "every_change"),
+    "callback_hosts": ("loopback", "any"),
+}
+_FLAGS = frozenset({"lenient"})
+_COUNTS = frozenset({"max_concurrent", "max_daily"})
+_OPTIONAL = _COUNTS | {"link_lifetime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +28,46 @@ class Settings:
 
     :param seconds: how long a generation takes, in seconds of world time. Applies to later creations.
     :param start_balance: credits on the account before anything was charged.
-    :param cometapi_reads: ``flat`` or ``wrapper``, the two shapes in which CometAPI shows a task
-        (contracts 2.4).
-    :param cometapi_visible_after: seconds of world time during which CometAPI answers ``task_not_exist`` for
-        a task that it has accepted. Applies to later creations.
+    :param lenient: accept models, fields and values that the catalogue does not know; wrong types are refused
+        all the same.
+    :param costs: ``shown``, or ``absent`` as in Runway's answers before mid-2026 (contracts 1.2).
     :param cancelled_reads: what a read of a cancelled task gives: ``gone`` (404, SPEC) or ``variant``
         (status CANCELLED, SDK).
+    :param max_concurrent: generations of one model that run at once; more are THROTTLED. ``None`` = no limit.
+    :param max_daily: generations of one model within 24 hours of world time; more get a 429. ``None`` = no
+        limit.
     :param link_lifetime: how long an output link lives, in *real* seconds; ``None`` = 24 hours of world time.
         Applies to links made later.
+    :param runwayml_gateway: who answers under ``/runwayml/v1``: ``cometapi`` or ``gptplus5``.
+    :param cometapi_creates: answer of the reverse format to a creation (contracts 3.3): ``live``, ``newer``, or
+        ``record`` with a whole record inside.
+    :param cometapi_reads: in which of its generations CometAPI shows a task (contracts 2.4, 3.4): ``flat``,
+        ``wrapper``, ``wrapper-with-stale-outer``, ``numeric`` or ``lower_case``.
+    :param cometapi_visible_after: seconds of world time during which CometAPI answers ``task_not_exist`` for
+        a task that it has accepted. Applies to later creations.
+    :param task_not_exist: in which form it says so: ``envelope_400``, ``status_200`` or ``empty_record``.
+    :param gptplus5_shapes: ``raw``, ``luma`` or ``kling`` (contracts 4).
+    :param callbacks: when the reverse format posts to ``callback_url``: ``off``, ``completion`` or
+        ``every_change`` (contracts 3.5).
+    :param callback_hosts: ``loopback``, or ``any`` host.
     """
 
     seconds: float = 30.0
     start_balance: float = 10_000
+    lenient: bool = False
+    costs: str = "shown"
+    cancelled_reads: str = "gone"
+    max_concurrent: int | None = None
+    max_daily: int | None = None
+    link_lifetime: float | None = None
+    runwayml_gateway: str = "cometapi"
+    cometapi_creates: str = "live"
     cometapi_reads: str = "flat"
     cometapi_visible_after: float = 0.0
-    cancelled_reads: str = "gone"
-    link_lifetime: float | None = None
+    task_not_exist: str = "envelope_400"
+    gptplus5_shapes: str = "raw"
+    callbacks: str = "completion"
+    callback_hosts: str = "loopback"
 
     def merged(self, changes: object) -> Settings:
         """These settings with some replaced.
@@ -56,8 +94,13 @@ def _check(name: str, value: object) -> None:
     if words is not None:
         if value not in words:
             raise ValueError(f"{name} must be one of {', '.join(words)}.")
+    elif name in _FLAGS:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false.")
+    elif value is None and name in _OPTIONAL:
         return
-    if value is None and name == "link_lifetime":
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    elif name in _COUNTS:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, or null.")
+    elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"{name} must be a number of at least 0.")

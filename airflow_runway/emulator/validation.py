@@ -1,117 +1,55 @@
-"""Checks of a request body: all issues at once, in Runway's shape (published API description)."""
+"""Judges the body of a creation: against the catalogue for Runway, against their own tables for gateways."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_runway.emulator.jobs import RATIO
+from airflow_runway.emulator import catalogue, errors, gateway_bodies
+from airflow_runway.emulator.rules import broken_rules
 
-_MAX_PROMPT_UNITS = 1000
-_MAX_SEED = 4_294_967_295
-_DURATIONS = (2, 10)
-#: The routes whose prompt and duration limits are these (contracts 1.1).
-_VIDEO_ROUTES = frozenset({"image_to_video", "text_to_video"})
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 
-def issues_of(gateway: str, route: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Everything that is wrong with a body; empty if nothing is.
+def refusal(gateway: str, route: str, body: dict[str, Any], *, lenient: bool) -> Response | None:
+    """The answer to a body that the gateway does not take; ``None`` if it does.
 
-    :param gateway: gateway name; CometAPI asks for less than Runway.
+    :param gateway: gateway name.
     :param route: route name.
     :param body: the JSON object that was sent.
-    :returns: issues with ``code``, ``path`` and ``message``.
+    :param lenient: accept models, fields and values that the catalogue does not know.
     """
-    issues: list[dict[str, Any]] = []
-    # generate/* and recipes/* choose the model themselves (contracts 1.1).
-    if "/" not in route:
-        _text(issues, body, "model", needed=True)
-    _seed(issues, body)
-    if route not in _VIDEO_ROUTES:
-        return issues
-    if route == "image_to_video":
-        _prompt_image(issues, body)
-        _ratio(issues, body, needed=gateway == "runway")
-    _prompt_text(issues, body)
-    _duration(issues, body)
-    return issues
+    if gateway == "runway":
+        return _by_catalogue(route, body, lenient=lenient)
+    if route.startswith("pro/"):
+        return _reverse(gateway, route, body, lenient=lenient)
+    if not body.get("model"):
+        return errors.model_missing(gateway)
+    issues = gateway_bodies.issues_of(gateway, route, body)
+    if issues:
+        return errors.validation_failed(gateway, issues)
+    if route == "text_to_image" and not body.get("referenceImages"):
+        return errors.task_layer(400, "reference_images_empty", "reference_images_empty")
+    return _unsold(body["model"], lenient=lenient)
 
 
-def _issue(issues: list[dict[str, Any]], code: str, path: list[str | int], message: str) -> None:
-    issues.append({"code": code, "path": path, "message": message})
+def _by_catalogue(route: str, body: dict[str, Any], *, lenient: bool) -> Response | None:
+    issues = catalogue.issues_of(f"/v1/{route}", body, lenient=lenient)
+    if not issues and not lenient:
+        issues = broken_rules(route, body)
+    return errors.validation_failed("runway", issues) if issues else None
 
 
-def _wrong_type(issues: list[dict[str, Any]], path: list[str | int], expected: str, value: object) -> None:
-    _issue(issues, "invalid_type", path, f"Invalid input: expected {expected}, received {_json_type(value)}")
+def _reverse(gateway: str, route: str, body: dict[str, Any], *, lenient: bool) -> Response | None:
+    if not body.get("callback_url"):
+        return errors.task_layer(400, "callback_url_empty", "callback_url_empty")
+    issues = gateway_bodies.issues_of(gateway, route, body)
+    if issues:
+        lines = (f"{'.'.join(map(str, issue['path']))}: {issue['message']}" for issue in issues)
+        return errors.refused_in_body("; ".join(lines))
+    # pro/act_one has no model (contracts 3.2).
+    return _unsold(body["model"], lenient=lenient) if "model" in body else None
 
 
-def _json_type(value: object) -> str:
-    if value is None:
-        return "undefined"
-    if isinstance(value, bool):
-        return "boolean"
-    names: dict[type, str] = {str: "string", int: "number", float: "number", list: "array", dict: "object"}
-    return names.get(type(value), "unknown")
-
-
-def _text(issues: list[dict[str, Any]], body: dict[str, Any], name: str, *, needed: bool) -> str | None:
-    value = body.get(name)
-    if value is None and not needed:
-        return None
-    if not isinstance(value, str):
-        _wrong_type(issues, [name], "string", value)
-        return None
-    if not value and needed:
-        _issue(issues, "too_small", [name], "Too small: expected string to have >=1 characters")
-    return value
-
-
-def _prompt_text(issues: list[dict[str, Any]], body: dict[str, Any]) -> None:
-    value = _text(issues, body, "promptText", needed=False)
-    # Runway counts UTF-16 code units, so that one emoji counts twice (SPEC).
-    if value is not None and len(value.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_PROMPT_UNITS:
-        _issue(
-            issues,
-            "too_big",
-            ["promptText"],
-            f"Too big: expected string to have <={_MAX_PROMPT_UNITS} characters",
-        )
-
-
-def _ratio(issues: list[dict[str, Any]], body: dict[str, Any], *, needed: bool) -> None:
-    value = _text(issues, body, "ratio", needed=needed)
-    if value and not RATIO.fullmatch(value):
-        _issue(issues, "invalid_format", ["ratio"], "Invalid input: expected a ratio such as 1280:720")
-
-
-def _prompt_image(issues: list[dict[str, Any]], body: dict[str, Any]) -> None:
-    value = body.get("promptImage")
-    if not isinstance(value, list):
-        _text(issues, body, "promptImage", needed=True)
-        return
-    if not value:
-        _issue(issues, "too_small", ["promptImage"], "Too small: expected array to have >=1 items")
-    for index, item in enumerate(value):
-        uri = item.get("uri") if isinstance(item, dict) else None
-        if not isinstance(uri, str):
-            _wrong_type(issues, ["promptImage", index, "uri"], "string", uri)
-
-
-def _duration(issues: list[dict[str, Any]], body: dict[str, Any]) -> None:
-    low, high = _DURATIONS
-    _integer(issues, body, "duration", low, high)
-
-
-def _seed(issues: list[dict[str, Any]], body: dict[str, Any]) -> None:
-    _integer(issues, body, "seed", 0, _MAX_SEED)
-
-
-def _integer(issues: list[dict[str, Any]], body: dict[str, Any], name: str, low: int, high: int) -> None:
-    value = body.get(name)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int):
-        _wrong_type(issues, [name], "int", value)
-    elif value < low:
-        _issue(issues, "too_small", [name], f"Too small: expected number to be >={low}")
-    elif value > high:
-        _issue(issues, "too_big", [name], f"Too big: expected number to be <={high}")
+def _unsold(model: str, *, lenient: bool) -> Response | None:
+    return None if lenient or gateway_bodies.sells(model) else errors.no_channel(model)

@@ -12,57 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from airflow_runway.emulator.slots import Slots
 from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from airflow_runway.emulator.jobs import Job
+    from airflow_runway.emulator.plans import Plan
 
-#: The part of a generation that it spends waiting for its turn.
-PENDING_SHARE = 0.13
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a task's life will go, fixed at its creation. Times are world seconds since then.
-
-    :param pending: length of the PENDING phase.
-    :param running: length of the RUNNING phase; infinite for a task that never ends.
-    :param throttled: length of a THROTTLED phase before both.
-    :param invisible: how long a gateway does not show the task.
-    :param ending: SUCCEEDED, FAILED or CANCELLED.
-    :param failure: text for humans, of a task that fails.
-    :param failure_code: Runway's code for it; ``None`` = absent from the answer.
-    :param cost: credits really charged if the ending is not SUCCEEDED; the rest is refunded.
-    """
-
-    pending: float
-    running: float
-    throttled: float = 0.0
-    invisible: float = 0.0
-    ending: TaskStatus = TaskStatus.SUCCEEDED
-    failure: str | None = None
-    failure_code: str | None = None
-    cost: float = 0.0
-
-    @property
-    def starts(self) -> float:
-        """When RUNNING begins."""
-        return self.throttled + self.pending
-
-    @property
-    def ends(self) -> float:
-        """When the final state begins."""
-        return self.starts + self.running
-
-
-def ordinary_plan(seconds: float) -> Plan:
-    """The life of a generation that nothing disturbs.
-
-    :param seconds: its length in world seconds.
-    """
-    return Plan(pending=seconds * PENDING_SHARE, running=seconds * (1 - PENDING_SHARE))
+#: Runway counts the generations of a model over a rolling day (RD/usage/tiers).
+DAY = 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -75,15 +35,36 @@ class WorldTask:
     model: str
     #: What was charged when it was accepted.
     credits: float
-    job: Job
+    #: What it makes, one job per output; never empty.
+    jobs: tuple[Job, ...]
     plan: Plan
     #: World time of the creation, and the same moment as real epoch seconds.
     created: float
     created_at: float
+    #: The router that was asked, of a ``generate/*`` creation.
+    config_id: str = ""
     #: How many reads asked for it.
     reads: int = 0
+    #: World time at which it got one of its model's slots; ``None`` = it waits for one.
+    admitted: float | None = None
     #: World time of its cancellation or deletion.
     removed: float | None = None
+
+    @property
+    def job(self) -> Job:
+        """What its first output is."""
+        return self.jobs[0]
+
+    @property
+    def is_invocation(self) -> bool:
+        """Whether it is a run of a workflow, which has another address than a task (contracts 1.7)."""
+        return self.route.startswith("workflows/")
+
+    @property
+    def ends(self) -> float:
+        """World time at which it gives its slot back; infinite if nobody knows."""
+        planned = math.inf if self.admitted is None else self.admitted + self.plan.ends
+        return planned if self.removed is None else min(planned, self.removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +99,26 @@ class World:
     def __init__(self, clock: Callable[[], float], speed: float = 1.0) -> None:
         self.clock = clock
         self.speed = speed
+        self._max_concurrent: int | None = None
         self._epoch = clock()
         self._tasks: dict[str, WorldTask] = {}
+        self._slots: dict[tuple[str, str], Slots] = {}
         self._charged = 0.0
 
     def now(self) -> float:
         """World seconds since the emulator started."""
         return (self.clock() - self._epoch) * self.speed
+
+    def limit(self, max_concurrent: int | None) -> None:
+        """Sets how many generations of one model run at once, from now on.
+
+        :param max_concurrent: ``None`` = any number.
+        """
+        if max_concurrent != self._max_concurrent:
+            for slots in self._slots.values():
+                slots.settle(self._max_concurrent, self.now())
+                slots.since = self.now()
+            self._max_concurrent = max_concurrent
 
     def accept(
         self,
@@ -133,12 +127,15 @@ class World:
         route: str,
         model: str,
         price: float,
-        job: Job,
+        jobs: tuple[Job, ...],
         plan: Plan,
+        config_id: str = "",
     ) -> WorldTask:
         """Stores a creation and charges it.
 
         :param price: credits to charge; see :meth:`can_pay`.
+        :param jobs: what it makes, one per output.
+        :param config_id: the router that was asked, of a ``generate/*`` creation.
         """
         task = WorldTask(
             id=str(uuid4()),
@@ -146,11 +143,13 @@ class World:
             route=route,
             model=model,
             credits=price,
-            job=job,
+            jobs=jobs,
             plan=plan,
             created=self.now(),
             created_at=self.clock(),
+            config_id=config_id,
         )
+        self._admit(task)
         self._tasks[task.id] = task
         self._charged += price
         return task
@@ -171,7 +170,20 @@ class World:
 
         :param task: a task that was not removed before.
         """
+        self._settle(task)
         task.removed = self.now()
+
+    def used_today(self, gateway: str) -> dict[str, int]:
+        """How many generations of each model were accepted within the last 24 hours of world time.
+
+        :param gateway: gateway name.
+        """
+        used: dict[str, int] = {}
+        since = self.now() - DAY
+        for task in self._tasks.values():
+            if task.gateway == gateway and task.created > since:
+                used[task.model] = used.get(task.model, 0) + 1
+        return used
 
     def balance(self, start_balance: float) -> float:
         """Credits left: the start balance minus all charges plus all refunds.
@@ -192,6 +204,7 @@ class World:
     def clear(self) -> None:
         """Forgets all tasks and charges; time goes on."""
         self._tasks.clear()
+        self._slots.clear()
         self._charged = 0.0
 
     def observe(self, task: WorldTask) -> Snapshot:
@@ -199,35 +212,49 @@ class World:
 
         :param task: one of this world's tasks.
         """
-        age = self.now() - task.created
-        removed_age = None if task.removed is None else task.removed - task.created
+        self._settle(task)
+        now = self.now()
+        # Times count from the moment at which it got its slot; before that it is throttled.
+        begun = task.admitted if task.admitted is not None else math.inf
+        removed_age = None if task.removed is None else task.removed - begun
         cancelled = removed_age is not None and removed_age < task.plan.ends
-        lived = removed_age if cancelled and removed_age is not None else age
-        status = _status(task.plan, lived)
+        lived = removed_age if cancelled and removed_age is not None else now - begun
+        status = task.plan.status_at(lived)
         cost = _cost(task, status, cancelled)
-        started = task.plan.starts if lived >= task.plan.starts else None
-        finished = lived if cancelled else task.plan.ends if lived >= task.plan.ends else None
+        started = begun + task.plan.starts if lived >= task.plan.starts else None
+        finished = task.removed if cancelled else begun + task.plan.ends if lived >= task.plan.ends else None
         return Snapshot(
             task=task,
             status=TaskStatus.CANCELLED if cancelled else status,
-            progress=_progress(task.plan, lived),
+            progress=task.plan.progress_at(lived),
             cost=cost,
             started_at=self._real(task, started),
             finished_at=self._real(task, finished),
             removed=task.removed is not None,
-            visible=age >= task.plan.invisible,
+            visible=now - task.created >= task.plan.invisible,
         )
 
-    def _real(self, task: WorldTask, age: float | None) -> float:
-        return 0.0 if age is None else task.created_at + age / self.speed
+    def _real(self, task: WorldTask, moment: float | None) -> float:
+        return 0.0 if moment is None else task.created_at + (moment - task.created) / self.speed
 
+    def _admit(self, task: WorldTask) -> None:
+        slots = self._slots.get((task.gateway, task.model))
+        if slots is None and self._max_concurrent is None:
+            task.admitted = task.created
+            return
+        if slots is None:
+            # The first one under a limit: who is running already counts too.
+            key = (task.gateway, task.model)
+            others = [one for one in self._tasks.values() if (one.gateway, one.model) == key]
+            slots = self._slots[key] = Slots(others)
+        slots.queue(task)
+        self._settle(task)
 
-def _status(plan: Plan, age: float) -> TaskStatus:
-    if age < plan.throttled:
-        return TaskStatus.THROTTLED
-    if age < plan.starts:
-        return TaskStatus.PENDING
-    return TaskStatus.RUNNING if age < plan.ends else plan.ending
+    def _settle(self, task: WorldTask) -> None:
+        """Brings the queue of a task's model up to date."""
+        slots = self._slots.get((task.gateway, task.model))
+        if slots is not None:
+            slots.settle(self._max_concurrent, self.now())
 
 
 def _cost(task: WorldTask, status: TaskStatus, cancelled: bool) -> float | None:
@@ -237,15 +264,6 @@ def _cost(task: WorldTask, status: TaskStatus, cancelled: bool) -> float | None:
     if not status.is_final:
         return None
     return task.credits if status is TaskStatus.SUCCEEDED else task.plan.cost
-
-
-def _progress(plan: Plan, age: float) -> float:
-    if age < plan.starts:
-        return 0.0
-    if age >= plan.ends:
-        return 1.0
-    # A task that never ends has to stand somewhere.
-    return 0.5 if math.isinf(plan.running) else min(0.99, round((age - plan.starts) / plan.running, 2))
 
 
 def steady_clock() -> Callable[[], float]:

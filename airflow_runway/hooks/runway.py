@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,6 +39,9 @@ T = TypeVar("T")
 SUBMIT_ATTEMPTS = 3
 #: A longer Retry-After, in seconds, is left to Airflow's retries: no worker is held for it.
 LONGEST_PAUSE_IN_WORKER = 30.0
+
+#: Seconds for a request that is only nice to have.
+LONGEST_ASIDE = 5.0
 
 
 class RunwayHook(HttpHook):
@@ -151,6 +155,36 @@ class RunwayHook(HttpHook):
         if self.settings.api_key.startswith(gateway.key_prefix):
             return ""
         return f" Keys of {gateway.title} begin with {gateway.key_prefix!r}, this one does not: another gateway's?"
+
+    def account_figures(self, model: object = None) -> dict[str, float]:
+        """Balance and today's count of a model, where the gateway tells them: evidence, gathered in passing.
+
+        :param model: the model to count.
+        :returns: ``credits`` and ``today``, as far as known; empty on any trouble.
+        """
+        if self.settings.gateway.organization is None:
+            return {}
+        try:
+            account = self.detached(LONGEST_ASIDE).get_organization()
+        except RunwayError:
+            return {}
+        usage = account.get("usage")
+        models = usage.get("models") if isinstance(usage, dict) else None
+        today = models.get(model) if isinstance(models, dict) and isinstance(model, str) else None
+        figures = {
+            "credits": account.get("creditBalance"),
+            "today": today.get("dailyGenerations") if isinstance(today, dict) else None,
+        }
+        return {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
+
+    def detached(self, timeout: float) -> RunwayHook:
+        """A hook with the same, already checked connection, a session of its own, and less patience.
+
+        :param timeout: seconds that one HTTP answer may take.
+        """
+        other = RunwayHook(self.runway_conn_id)
+        other.__dict__["settings"] = replace(self.settings, timeout=min(timeout, self.settings.timeout))
+        return other
 
     def task_url(self, runway_task_id: str) -> str:
         """Where a person can look at a generation; no request is made.

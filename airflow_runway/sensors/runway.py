@@ -20,8 +20,6 @@ from airflow_runway.polling import (
     DEFAULT_INTERVAL,
     NOT_VISIBLE_GRACE,
     SHORTEST_ABSENCE,
-    Finished,
-    GaveUp,
     LookAgain,
     Wait,
     timed_out,
@@ -53,6 +51,8 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
     :param deferrable: wait in the triggerer.
     :param poke_interval: seconds between looks, at least 5, in mode ``reschedule`` 10; varied by a fifth.
     :param timeout: seconds (or ``timedelta``) after the sensor's first look; Airflow's default is 7 days.
+    :param cancel_on_timeout: cancel what is unfinished at the ``timeout``. Off, since a sensor may be one of
+        several that watch the same generation.
     :returns: ``{"id", "status", "output", "cost_credits", "created_at", "failure", "failure_code"}``; the
         URLs in ``output`` are signed and short-lived.
     """
@@ -68,12 +68,14 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         runway_conn_id: str = "runway_default",
         deferrable: bool = True,
         poke_interval: timedelta | float = DEFAULT_INTERVAL,
+        cancel_on_timeout: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=seconds("poke_interval", poke_interval), **kwargs)
         self.runway_task_id = runway_task_id
         self.runway_conn_id = runway_conn_id
         self.deferrable = deferrable
+        self.cancel_on_timeout = cancel_on_timeout
         self._wait: Wait | None = None
         self._pause = self.poke_interval
 
@@ -95,7 +97,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             decision = self.look(self._wait)
             if isinstance(decision, LookAgain):
                 self.wait_deferred(decision.wait)
-            return self._conclude(decision)
+            return self._conclude(decision, self._wait)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once.
@@ -106,10 +108,8 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         self.remember_link(wait.runway_task_id)
         while True:
             decision = self.look(wait)
-            if isinstance(decision, GaveUp):
-                raise decision.error
-            if isinstance(decision, Finished):
-                return PokeReturnValue(is_done=True, xcom_value=self.result(decision.task))
+            if not isinstance(decision, LookAgain):
+                return PokeReturnValue(is_done=True, xcom_value=self._conclude(decision, wait))
             self._wait = wait = decision.wait
             self._pause = max(decision.after, SHORTEST_ABSENCE) if self.reschedule else decision.after
             # A rescheduled sensor remembers nothing: looks at a task that vanished are counted here.
@@ -133,6 +133,8 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         try:
             yield
         except AirflowSensorTimeout:
+            if self.cancel_on_timeout:
+                self.cancel_at_deadline(wait)
             raise timed_out(wait) from None
         except AirflowSkipException as skipped:
             # Airflow's own words for it leave out why.

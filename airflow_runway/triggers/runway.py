@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
     from airflow_runway.hooks.runway import RunwayHook
 
+#: States of an Airflow task after which nobody will come back for the generation. Not among them is whatever
+#: a clear leads to: there the next try may hold the same generation. A task that is not found any more (its
+#: run was deleted) counts as not over: nobody said that the clip is unwanted.
+TASK_IS_OVER = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+
 
 class RunwayTaskTrigger(BaseTrigger):
     """Polls one generation until it has ended or its deadline has passed, then fires once.
@@ -39,6 +44,7 @@ class RunwayTaskTrigger(BaseTrigger):
     :param deadline: wall clock, seconds since the epoch; survives restarts of the triggerer.
     :param poll_interval: seconds between looks, varied by a fifth; never below 5.
     :param seen: whether the server has shown the task before.
+    :param cancel_on_kill: whether the generation is cancelled when somebody stops the deferred task.
     """
 
     # Only assignments here: whatever is raised in a trigger's constructor stops the whole triggerer.
@@ -49,6 +55,7 @@ class RunwayTaskTrigger(BaseTrigger):
         deadline: float = 0.0,
         poll_interval: float = DEFAULT_INTERVAL,
         seen: bool = False,
+        cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()
         self.runway_task_id = runway_task_id
@@ -56,6 +63,7 @@ class RunwayTaskTrigger(BaseTrigger):
         self.deadline = deadline
         self.poll_interval = poll_interval
         self.seen = seen
+        self.cancel_on_kill = cancel_on_kill
         self._now = time.time
         self._sleep = asyncio.sleep
         self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
@@ -70,6 +78,7 @@ class RunwayTaskTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
                 "seen": self.seen,
+                "cancel_on_kill": self.cancel_on_kill,
             },
         )
 
@@ -79,6 +88,38 @@ class RunwayTaskTrigger(BaseTrigger):
         # Nothing may follow the yield, no ``finally`` either: a run that is still alive when its row goes
         # is treated as killed.
         yield TriggerEvent(event)
+
+    async def on_kill(self) -> None:
+        """Cancel the generation, if Airflow itself says that the task is over.
+
+        Airflow 3.3 calls this also when a trigger merely moved to another triggerer, and interrupts it after
+        about a second; so the work is a task of its own, and asks first.
+        """
+        if self.cancel_on_kill:
+            self._stopping = asyncio.create_task(self._cancel_if_over())
+            await asyncio.shield(self._stopping)
+
+    async def _cancel_if_over(self) -> None:
+        from airflow_runway.hooks.runway import RunwayHook
+        from airflow_runway.triggers.task_state import state_of
+
+        try:
+            state = await state_of(self.task_instance)
+            if state not in TASK_IS_OVER:
+                self.log.info(
+                    "Runway task %s goes on: the Airflow task is %s, not ended.", self.runway_task_id, state
+                )
+                return
+            outcome = await RunwayHook(self.runway_conn_id).acancel_task(self.runway_task_id)
+            self.log.info(
+                "Runway task %s: the Airflow task is %s; cancelling: %s.", self.runway_task_id, state, outcome
+            )
+        except Exception as error:
+            self.log.warning(
+                "Runway task %s goes on: Airflow or the gateway could not be asked (%s).",
+                self.runway_task_id,
+                redact(error),
+            )
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_runway.hooks.runway import RunwayHook
@@ -118,5 +159,6 @@ class RunwayTaskTrigger(BaseTrigger):
         return {
             "runway_task_id": self.runway_task_id,
             "deadline": self.deadline,
+            "cancel_on_kill": self.cancel_on_kill,
             "error": error and {"type": type(error).__name__, "message": str(error)},
         }

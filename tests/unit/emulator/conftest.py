@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,9 +17,16 @@ from airflow_runway.emulator.state import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HEADERS = {"Authorization": "Bearer key_test", "X-Runway-Version": "2024-11-06"}
+
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def sample(name: str) -> Any:
+    """The body of a documented request or answer."""
+    return json.loads((SAMPLES / f"{name}.json").read_text())["body"]
 
 
 class FakeClock:
@@ -49,7 +58,7 @@ def body(**changes: Any) -> dict[str, Any]:
     whole = {
         "model": "gen4_turbo",
         "promptImage": data_uri(),
-        "ratio": "128:96",
+        "ratio": "1280:720",
         "promptText": "a slow push in",
         "duration": 2,
     }

@@ -5,17 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_runway.emulator import prompt_image
+from airflow_runway.emulator import sources
 from airflow_runway.emulator.media import MediaError
-from airflow_runway.gateways import GATEWAYS
 
-from .conftest import HEADERS, body, data_uri, picture
+from .conftest import HEADERS, body, data_uri, picture, sample
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 URL = "/v1/image_to_video"
-PRODUCTS = {"runway": "", "cometapi": "/runwayml"}
 
 
 def test_accepted(client: TestClient) -> None:
@@ -31,25 +29,11 @@ def test_cometapi_gives_the_id_alone_and_needs_no_ratio(client: TestClient) -> N
     assert set(answer.json()) == {"id"}
 
 
-@pytest.mark.parametrize(
-    ("gateway", "route"),
-    [
-        (name, route)
-        for name in PRODUCTS
-        for route in GATEWAYS[name].creates
-        if "pro/" not in route and "{" not in route
-    ],
-)
-def test_every_route_accepts(client: TestClient, gateway: str, route: str) -> None:
-    answer = client.post(f"{PRODUCTS[gateway]}/v1/{route}", json=body())
-    assert answer.status_code == 200
-    assert answer.json()["id"]
-
-
 def test_routed_creations_have_their_own_shape(client: TestClient) -> None:
     answer = client.post("/v1/generate/video", json={"configId": "c", "input": {"promptText": "x"}}).json()
     assert set(answer) == {"id", "routing"}
-    assert answer["routing"]["estimatedCost"] == {"credits": 25}
+    assert set(answer["routing"]) == set(sample("runway.generate_video.response.routed")["routing"])
+    assert answer["routing"]["estimatedCost"] == {"credits": 60}
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer ", "Basic abc"])
@@ -84,20 +68,22 @@ def test_the_version_header_is_checked(client: TestClient, version: str | None) 
 
 
 def test_all_issues_at_once(client: TestClient) -> None:
-    wrong = body(promptImage=..., ratio="wide", promptText="\U0001f600" * 501, duration=11, seed=-1, model="")
+    wrong = body(promptImage=..., ratio="wide", promptText="\U0001f600" * 501, duration=11, seed=-1, x=1)
     answer = client.post(URL, json=wrong)
     assert answer.status_code == 400
-    assert set(answer.json()) == {"error", "issues", "docUrl"}
-    assert answer.json()["error"] == "Validation of body failed"
-    assert all(set(issue) == {"code", "path", "message"} for issue in answer.json()["issues"])
-    codes = {issue["path"][0]: issue["code"] for issue in answer.json()["issues"]}
+    documented = sample("runway.image_to_video.error.validation_400")
+    assert set(answer.json()) == set(documented)
+    assert answer.json()["error"] == documented["error"]
+    assert all({"code", "path", "message"} <= set(issue) for issue in answer.json()["issues"])
+    assert documented["issues"][0] in answer.json()["issues"]
+    codes = {tuple(issue["path"]): issue["code"] for issue in answer.json()["issues"]}
     assert codes == {
-        "model": "too_small",
-        "seed": "too_small",
-        "promptImage": "invalid_type",
-        "ratio": "invalid_format",
-        "promptText": "too_big",
-        "duration": "too_big",
+        ("seed",): "too_small",
+        ("promptImage",): "invalid_type",
+        ("ratio",): "invalid_value",
+        ("promptText",): "too_big",
+        ("duration",): "too_big",
+        (): "unrecognized_keys",
     }
     assert client.get("/_emulator/tasks").json() == []
 
@@ -139,11 +125,18 @@ def test_an_https_picture_is_fetched(client: TestClient, monkeypatch: pytest.Mon
             raise MediaError("Failed to fetch asset. The server answered 404.")
         return picture()
 
-    monkeypatch.setattr(prompt_image, "fetch", fetch)
-    images = [{"uri": f"https://example.com/{name}", "position": "first"} for name in ("a", "gone")]
+    monkeypatch.setattr(sources, "fetch", fetch)
+    places = {"a": "first", "gone": "last"}
+    images = [{"uri": f"https://example.com/{name}", "position": place} for name, place in places.items()]
     assert client.post(URL, json=body(promptImage=images[0]["uri"])).status_code == 200
-    assert client.post(URL, json=body(promptImage=images)).status_code == 400
+    two = body(model="veo3.1", duration=4, promptImage=images)
+    assert client.post(URL, json=two).status_code == 400
     assert asked == ["https://example.com/a", "https://example.com/a", "https://example.com/gone"]
+
+
+def test_an_empty_address_is_no_picture(client: TestClient) -> None:
+    answer = client.post(URL, json=body(model="veo3.1", duration=4, promptImage=""))
+    assert (answer.status_code, answer.json()) == (400, {"error": "Only HTTPS URLs are allowed."})
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

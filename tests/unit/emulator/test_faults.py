@@ -6,7 +6,7 @@ import pytest
 
 from airflow_runway.emulator.faults import BEFORE_KINDS, FaultBook, parse_fault
 
-from .conftest import body
+from .conftest import body, sample
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -100,18 +100,19 @@ def test_reads_and_deletes(client: TestClient, create: Any) -> None:
 def test_a_rule_for_one_route(client: TestClient) -> None:
     rule(client, kind="status", route="text_to_image", count=None)
     assert client.post(URL, json=body()).status_code == 200
+    image = {"model": "gen4_image", "promptText": "a boat", "ratio": "1280:720"}
     for _ in range(3):
-        assert client.post("/v1/text_to_image", json=body()).status_code == 500
+        assert client.post("/v1/text_to_image", json=image).status_code == 500
     client.delete("/_emulator/faults")
-    assert client.post("/v1/text_to_image", json=body()).status_code == 200
+    assert client.post("/v1/text_to_image", json=image).status_code == 200
 
 
 def test_after_and_count() -> None:
     book = FaultBook()
     book.add(parse_fault({"on": "read", "kind": "drop", "after": 2, "count": 2}))
-    picks = [book.pick("read", "runway", None, BEFORE_KINDS) is not None for _ in range(6)]
+    picks = [book.pick(("read",), "runway", None, BEFORE_KINDS) is not None for _ in range(6)]
     assert picks == [False, False, True, True, False, False]
-    assert book.pick("create", "runway", None, BEFORE_KINDS) is None
+    assert book.pick(("create",), "runway", None, BEFORE_KINDS) is None
 
 
 def test_probability_can_be_repeated() -> None:
@@ -119,7 +120,7 @@ def test_probability_can_be_repeated() -> None:
     for _ in range(2):
         book = FaultBook()
         book.add(parse_fault({"kind": "drop", "count": None, "probability": 0.5}))
-        runs.append([book.pick("read", "runway", None, BEFORE_KINDS) is not None for _ in range(200)])
+        runs.append([book.pick(("read",), "runway", None, BEFORE_KINDS) is not None for _ in range(200)])
     assert runs[0] == runs[1]
     assert 60 < sum(runs[0]) < 140
 
@@ -146,3 +147,28 @@ def test_what_could_not_be_shown_again_is_refused(client: TestClient, text: byte
     for address in ("/_emulator/settings", "/_emulator/faults", URL):
         assert client.post(address, content=text).status_code == 400
     assert client.get("/_emulator/requests").status_code == 200
+
+
+def test_a_slow_answer_is_the_right_one(client: TestClient, create: Any) -> None:
+    task = create()
+    rule(client, on="read", kind="slow", bytes_per_second=2000)
+    assert client.get(f"/v1/tasks/{task}").json()["id"] == task
+    assert client.get("/_emulator/requests").json()[-1]["fault"] == "slow"
+
+
+def test_rules_for_the_other_ways_to_read(client: TestClient, create: Any) -> None:
+    task = create("/runwayml")
+    rule(client, on="feed", kind="status", status=502)
+    assert client.get(f"/runwayml/v1/tasks/{task}").status_code == 200
+    assert client.post("/runway/feed", json={"task_id": task}).status_code == 502
+    rule(client, on="read", kind="status", status=503)
+    assert client.post("/runway/feed", json={"task_id": task}).status_code == 503
+    rule(client, on="workflow", kind="status", status=504)
+    assert client.get("/v1/workflow_invocations/x").status_code == 504
+
+
+def test_money_and_limits_of_a_slot(client: TestClient) -> None:
+    rule(client, on="upload", kind="status", status=429, body=sample("runway.uploads.error.rate_limited_429"))
+    asked = sample("runway.uploads.request.ephemeral")
+    assert client.post("/v1/uploads", json=asked).status_code == 429
+    assert client.post("/v1/uploads", json=asked).status_code == 200

@@ -71,7 +71,9 @@ def test_the_log_shows_whether_a_key_was_sent(client: TestClient, finished: str)
 
 
 def test_an_output_can_be_the_next_prompt_image(client: TestClient, clock: FakeClock) -> None:
-    made = client.post("/v1/text_to_image", json=body(promptImage=..., model="gen4_image")).json()["id"]
+    made = client.post(
+        "/v1/text_to_image", json=body(promptImage=..., duration=..., model="gen4_image")
+    ).json()["id"]
     clock.pass_seconds(31)
     link = link_of(client, f"/v1/tasks/{made}")
     assert client.get(link).headers["content-type"] == "image/png"

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -145,3 +147,58 @@ def test_airflow_stays_outside() -> None:
         "sys.exit('airflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_connections_are_refused_for_a_while(fresh: EmulatorProcess) -> None:
+    fresh.settings(seconds=9)
+    with httpx.Client(trust_env=False) as kept:
+        assert kept.get(f"{fresh.url}/_emulator/health").status_code == 200
+        with pytest.raises(ValueError, match="seconds"):
+            fresh.refuse(-1)
+        fresh.refuse(0.5)
+        time.sleep(0.1)
+        with pytest.raises(httpx.ConnectError):
+            kept.get(f"{fresh.url}/_emulator/health")
+    time.sleep(0.6)
+    assert fresh.settings()["seconds"] == 9
+
+
+def test_callbacks_come_by_themselves(fresh: EmulatorProcess) -> None:
+    asked = {"callback_url": "http://127.0.0.1:1/", "model": "gen4", "prompt": "x"}
+    answer = httpx.post(f"{fresh.url}/runway/pro/generate", headers=HEADERS, json=asked, trust_env=False)
+    deadline = time.monotonic() + 5
+    while not (sent := fresh.callbacks()) or sent[0]["error"] == "still being sent":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert (sent[0]["runway_task_id"], sent[0]["status"]) == (answer.json()["data"]["task_id"], None)
+
+
+def test_lenient_from_the_command_line() -> None:
+    with emulator_process(lenient=True) as process:
+        assert process.settings()["lenient"] is True
+        process.settings(lenient=False)
+        process.reset()
+        assert process.settings()["lenient"] is True
+
+
+def test_a_large_upload_stays_out_of_memory(fresh: EmulatorProcess, tmp_path: Path) -> None:
+    slot = httpx.post(
+        f"{fresh.url}/v1/uploads",
+        headers=HEADERS,
+        json={"filename": "a.mp4", "type": "ephemeral"},
+        trust_env=False,
+    ).json()
+    before = memory(fresh.pid)
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(120 * 1024 * 1024)
+    with large.open("rb") as file:
+        answer = httpx.post(slot["uploadUrl"], data=slot["fields"], files={"file": file}, trust_env=False)
+    assert answer.status_code == 204
+    assert memory(fresh.pid) - before < 40 * 1024
+
+
+def memory(pid: int) -> int:
+    """The most memory that a process ever held, in kB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0])

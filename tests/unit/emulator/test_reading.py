@@ -67,37 +67,6 @@ def test_unknown_tasks(client: TestClient, create: Any) -> None:
     assert answer.json() == {"code": "task_not_exist", "message": "task_not_exist", "data": None}
 
 
-def test_cometapi_flat(client: TestClient, create: Any, clock: FakeClock) -> None:
-    path = f"/runwayml/v1/tasks/{create('/runwayml')}"
-    assert set(client.get(path).json()) == ALWAYS
-    clock.pass_seconds(15)
-    assert set(client.get(path).json()) == ALWAYS | {"progress"}
-    clock.pass_seconds(16)
-    assert set(client.get(path).json()) == ALWAYS | {"output"}
-    assert client.delete(path).status_code == 405
-
-
-def test_cometapi_wrapper(client: TestClient, create: Any, clock: FakeClock) -> None:
-    client.post("/_emulator/settings", json={"cometapi_reads": "wrapper"})
-    path = f"/runwayml/v1/tasks/{create('/runwayml')}"
-    seen = []
-    for _ in range(3):
-        answer = client.get(path).json()
-        assert set(answer) == {"code", "message", "data"}
-        seen.append(answer["data"])
-        clock.pass_seconds(15)
-    members = ["task_id", "action", "status", "fail_reason", "submit_time", "start_time", "finish_time"]
-    members += ["progress", "data"]
-    assert all(list(record) == members for record in seen)
-    assert [record["status"] for record in seen] == ["QUEUED", "IN_PROGRESS", "SUCCESS"]
-    assert [record["data"]["status"] for record in seen] == ["PENDING", "RUNNING", "SUCCEEDED"]
-    assert [bool(record["start_time"]) for record in seen] == [False, True, True]
-    assert [bool(record["finish_time"]) for record in seen] == [False, False, True]
-    assert (seen[0]["progress"], seen[2]["progress"]) == ("0%", "100%")
-    assert seen[0]["data"]["createdAt"].endswith("+08:00")
-    assert seen[0]["action"] == "IMAGE_TO_VIDEO"
-
-
 def test_cometapi_shows_tasks_late(client: TestClient, create: Any, clock: FakeClock) -> None:
     client.post("/_emulator/settings", json={"cometapi_visible_after": 5})
     path = f"/runwayml/v1/tasks/{create('/runwayml')}"

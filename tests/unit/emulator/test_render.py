@@ -12,6 +12,7 @@ from airflow_runway.emulator import rendered
 from airflow_runway.emulator.jobs import Job, job_for, pixel_size
 from airflow_runway.emulator.render import render
 from airflow_runway.emulator.rendered import RenderedFiles
+from airflow_runway.emulator.sources import Sources
 
 from .conftest import picture
 
@@ -79,13 +80,13 @@ def test_still_and_sound(tmp_path: Path) -> None:
 
 
 def test_jobs_of_routes() -> None:
-    assert job_for("sound_effect", {"model": "m"}, None).extension == "wav"
-    assert job_for("text_to_image", {"model": "m"}, None).content_type == "image/png"
+    assert job_for("sound_effect", {"model": "m"}, Sources()).extension == "wav"
+    assert job_for("text_to_image", {"model": "m"}, Sources()).content_type == "image/png"
     nested = job_for(
-        "generate/video", {"input": {"ratio": "720:1280", "duration": 3, "promptText": "x"}}, None
+        "generate/video", {"input": {"ratio": "720:1280", "duration": 3, "promptText": "x"}}, Sources()
     )
     assert (nested.kind, nested.size, nested.seconds, nested.text) == ("video", (720, 1280), 3.0, "x")
-    same = job_for("text_to_video", {"promptText": "x", "ratio": "720:1280", "duration": 3}, None)
+    same = job_for("text_to_video", {"promptText": "x", "ratio": "720:1280", "duration": 3}, Sources())
     assert same.digest == nested.digest
 
 

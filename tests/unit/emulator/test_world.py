@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_runway.emulator.jobs import Job
-from airflow_runway.emulator.world import Plan, World, WorldTask, ordinary_plan
+from airflow_runway.emulator.plans import Plan, ordinary_plan
+from airflow_runway.emulator.world import World, WorldTask
 from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def accepted(world: World, plan: Plan | None = None, price: float = 25) -> World
         route="image_to_video",
         model="m",
         price=price,
-        job=JOB,
+        jobs=(JOB,),
         plan=plan or ordinary_plan(30),
     )
 

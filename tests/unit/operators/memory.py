@@ -1,0 +1,158 @@
+"""A gateway, a state store and an Airflow task instance in memory, all of which can crash at any operation."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_runway.conversations import NoAnswerError
+from airflow_runway.envelopes import Answer
+from airflow_runway.failures import Delivery
+
+
+class Crash(BaseException):
+    """The worker dies here: nothing of ours may catch it."""
+
+
+@dataclass
+class Fuse:
+    """Burns down with each operation; at zero the worker dies, before or after the operation took effect."""
+
+    left: int | None = None
+    after: bool = False
+
+    def around(self, operation):
+        if self.left is None:
+            return operation()
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise Crash
+        result = operation()
+        if self.left == 0:
+            raise Crash
+        return result
+
+
+@dataclass
+class MemoryStore:
+    """Airflow's ``task_state_store``, surviving every try."""
+
+    fuse: Fuse
+    values: dict[str, Any] = field(default_factory=dict)
+    #: Raise instead of answering, so many times.
+    broken: int = 0
+
+    def _do(self, operation):
+        if self.broken:
+            self.broken -= 1
+            raise ConnectionError("the API server is away")
+        return self.fuse.around(operation)
+
+    def get(self, key, default=None):
+        return self._do(lambda: copy.deepcopy(self.values.get(key, default)))
+
+    def set(self, key, value, *, retention=None):
+        assert value is not None
+        self._do(lambda: self.values.__setitem__(key, json.loads(json.dumps(value))))
+
+    def delete(self, key):
+        self._do(lambda: self.values.pop(key, None))
+
+
+class MemoryTaskInstance:
+    """XComs of one try."""
+
+    task_id = "task"
+    map_index = -1
+
+    def __init__(self, fuse, max_tries=3):
+        self.fuse, self.max_tries, self.xcoms = fuse, max_tries, {}
+
+    def xcom_push(self, key, value):
+        self.fuse.around(lambda: self.xcoms.__setitem__(key, value))
+
+    def xcom_pull(self, *, key, **_):
+        return self.xcoms.get(key)
+
+
+@dataclass
+class MemoryGateway:
+    """The official API: charges what it accepts. ``faults`` are used up by creates, one each."""
+
+    fuse: Fuse
+    faults: list[str] = field(default_factory=list)
+    tasks: dict[str, str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    #: Ids whose answer reached the caller.
+    received: list[str] = field(default_factory=list)
+    posts: int = 0
+    reads_fail: int = 0
+    estimate: float | None = 25.0
+
+    @property
+    def charges(self):
+        return len(self.tasks)
+
+    def send(self, session, settings, call):
+        return self.fuse.around(lambda: self._answer(call))
+
+    def _answer(self, call):
+        if call.path == "/v1/organization":
+            return _says({"creditBalance": 1000 - 25 * self.charges})
+        if call.method == "POST":
+            return self._create()
+        if self.reads_fail:
+            self.reads_fail -= 1
+            raise NoAnswerError(Delivery.UNKNOWN, "reset")
+        runway_task_id = call.path.rpartition("/")[2]
+        status = self.tasks.get(runway_task_id)
+        if call.method == "DELETE":
+            self.deleted.append(runway_task_id)
+            self.tasks[runway_task_id] = "GONE"
+            return Answer(204, {}, b"")
+        if status in {None, "GONE"} or "workflow" in call.path:
+            return _says({"error": "Task not found."}, 404)
+        more = {"output": ["https://e/x.mp4"]} if status == "SUCCEEDED" else {}
+        more |= {"failureCode": "INTERNAL"} if status == "FAILED" else {}
+        return _says({"id": runway_task_id, "status": status, **more})
+
+    def _create(self):
+        self.posts += 1
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "refuse":
+            return _says({"error": "Validation of body failed"}, 400)
+        if fault == "limit":
+            return _says({"error": "daily limit"}, 429)
+        if fault == "unconnected":
+            raise NoAnswerError(Delivery.NOT_SENT, "refused")
+        if fault == "drop":
+            raise NoAnswerError(Delivery.UNKNOWN, "reset")
+        runway_task_id = f"t{len(self.tasks) + 1}"
+        self.tasks[runway_task_id] = "RUNNING"
+        if fault == "drop after accept":
+            raise NoAnswerError(Delivery.UNKNOWN, "reset")
+        if fault == "502 after accept":
+            return Answer(502, {}, b"<html>")
+        if fault == "empty after accept":
+            return _says({})
+        self.received.append(runway_task_id)
+        cost = {} if self.estimate is None else {"estimatedCost": {"credits": self.estimate}}
+        return _says({"id": runway_task_id, **cost})
+
+
+def _says(body, status=200):
+    return Answer(status, {}, json.dumps(body).encode())
+
+
+class Log:
+    """Keeps what is logged: it outlives the worker."""
+
+    def __init__(self):
+        self.text = ""
+
+    def _line(self, message, *values, **_):
+        self.text += (message % values if values else message) + "\n"
+
+    debug = info = warning = error = exception = _line
