@@ -87,6 +87,7 @@ class MemoryGateway:
     deleted: list[str] = field(default_factory=list)
     #: Ids whose answer reached the caller.
     received: list[str] = field(default_factory=list)
+    _handed_over: list[str] = field(default_factory=list)
     posts: int = 0
     reads_fail: int = 0
     estimate: float | None = 25.0
@@ -96,7 +97,11 @@ class MemoryGateway:
         return len(self.tasks)
 
     def send(self, session, settings, call):
-        return self.fuse.around(lambda: self._answer(call))
+        self._handed_over.clear()
+        answer = self.fuse.around(lambda: self._answer(call))
+        # Only now: a worker that dies in the very moment has not seen it.
+        self.received += self._handed_over
+        return answer
 
     def _answer(self, call):
         if call.path == "/v1/organization":
@@ -137,7 +142,7 @@ class MemoryGateway:
             return Answer(502, {}, b"<html>")
         if fault == "empty after accept":
             return _says({})
-        self.received.append(runway_task_id)
+        self._handed_over.append(runway_task_id)
         cost = {} if self.estimate is None else {"estimatedCost": {"credits": self.estimate}}
         return _says({"id": runway_task_id, **cost})
 

@@ -22,7 +22,7 @@ RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING"})
 DONE = Scripted(
     200, {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4"], "cost": {"credits": 25}}
 )
-FAILED = Scripted(200, {"id": "t1", "status": "FAILED", "failure": "Oh.", "failureCode": "INTERNAL"})
+FAILED = Scripted(200, {"id": "t1", "status": "FAILED", "failure": "Oh.", "failureCode": "SAFETY.X"})
 
 
 def operator(**fields):
@@ -41,7 +41,8 @@ class TestSubmit:
     def test_the_id_is_the_return_value_and_in_xcom(self, connected, context):
         connected.answers(ACCEPTED)
         assert operator().execute(context) == "t1"
-        assert context["ti"].xcoms == {"runway_task_id": "t1"}
+        cost = {"estimated": 25, "charged": None}
+        assert context["ti"].xcoms == {"runway_task_id": "t1", "runway_credits": cost}
         assert connected.arrived[0].body == {"model": "gen4_turbo"}
 
     def test_the_estimate_is_logged_and_the_key_is_not(self, connected, context, capsys):
@@ -155,7 +156,8 @@ class TestWaiting:
         assert trigger.runway_task_id == "t1"
         assert trigger.deadline == clock.now + 600
         assert deferred.value.timeout > timedelta(seconds=600)
-        assert context["ti"].xcoms == {"runway_task_id": "t1"}
+        assert context["ti"].xcoms["runway_task_id"] == "t1"
+        assert trigger.cancel_on_kill
         assert len(connected.arrived) == 1
 
     def test_the_finished_task_is_the_return_value(self, connected, context, clock):
@@ -177,7 +179,7 @@ class TestWaiting:
     def test_a_failure_is_an_error(self, connected, context, clock):
         connected.answers(FAILED)
         event = {"runway_task_id": "t1", "deadline": clock.now, "error": None}
-        with pytest.raises(RunwayTaskFailedError, match=r"\(INTERNAL\): Oh\."):
+        with pytest.raises(RunwayTaskFailedError, match=r"\(SAFETY.X\): Oh\."):
             operator().execute_complete(context, event)
 
     def test_it_can_wait_in_the_worker(self, connected, context, clock):

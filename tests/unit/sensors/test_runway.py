@@ -153,6 +153,7 @@ class TestDeferrable:
             "deadline": clock.now + 300,
             "poll_interval": 20,
             "seen": True,
+            "cancel_on_kill": False,
         }
         assert deferred.value.timeout > timedelta(minutes=5)
         assert not deferred.value.kwargs

@@ -49,7 +49,12 @@ async def fired(trigger):
 async def test_it_fires_once_when_the_task_has_ended(connected):
     connected.answers(RUNNING, RUNNING, DONE)
     trigger, clock = rebuilt()
-    assert await fired(trigger) == {"runway_task_id": "t1", "deadline": NOW + 600, "error": None}
+    assert await fired(trigger) == {
+        "runway_task_id": "t1",
+        "deadline": NOW + 600,
+        "cancel_on_kill": False,
+        "error": None,
+    }
     assert len(connected.arrived) == 3
     assert clock.naps[0] >= SHORTEST_ABSENCE
     assert all(nap >= 5 for nap in clock.naps)
@@ -64,7 +69,14 @@ async def test_the_event_carries_no_link(connected):
 def test_what_is_stored_is_plain_and_holds_no_secret(set_connection):
     set_connection()
     kwargs = RunwayTaskTrigger("t1", deadline=NOW).serialize()[1]
-    assert set(kwargs) == {"runway_task_id", "runway_conn_id", "deadline", "poll_interval", "seen"}
+    assert set(kwargs) == {
+        "runway_task_id",
+        "runway_conn_id",
+        "deadline",
+        "poll_interval",
+        "seen",
+        "cancel_on_kill",
+    }
     assert KEY not in json.dumps(kwargs)
 
 

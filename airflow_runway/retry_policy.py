@@ -1,0 +1,77 @@
+"""When Airflow should try a Runway task again (Airflow 3.3 and later).
+
+Without it Airflow's own ``retries`` and ``retry_delay`` apply; errors that a retry cannot mend stop the retries
+in any case, on every version.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_runway.exceptions import (
+    RunwayError,
+    RunwayNotAcceptedError,
+    RunwayTransientFailureError,
+)
+from airflow_runway.failures import Retry, judge_failure
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RunwayRetryPolicy(RetryPolicy):
+    """Delays by what happened; use it as ``retry_policy=RunwayRetryPolicy()`` beside ``retries``.
+
+    - a limit, or a 429: as long as the server asked, else ``later``; costs nothing;
+    - no connection, a read or a download that failed: ``soon``; costs nothing;
+    - a generation that failed for an internal reason: ``soon``, where the provider behind Runway is down
+      ``later``; each such retry makes, and pays for, another generation;
+    - moderation, invalid input, a key, credits, a lost answer: no retry;
+    - anything that is not ours: Airflow's own rules.
+
+    It cannot go beyond the task's ``retries``.
+
+    :param soon: pause before a retry that may help at once; default a minute.
+    :param later: pause where one has to wait for somebody else; default ten minutes.
+    """
+
+    def __init__(
+        self, soon: timedelta = timedelta(minutes=1), later: timedelta = timedelta(minutes=10)
+    ) -> None:
+        self.soon = soon
+        self.later = later
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,
+        context: Context | None = None,
+    ) -> RetryDecision:
+        """Airflow's question, asked in the worker after a failure.
+
+        :param exception: what the task raised.
+        :param try_number: Airflow's.
+        :param max_tries: Airflow's.
+        :param context: Airflow's.
+        """
+        if not isinstance(exception, RunwayError):
+            return RetryDecision.default()
+        if isinstance(exception, AirflowFailException):
+            return RetryDecision.fail(str(exception)[:500])
+        return RetryDecision.retry(self._delay(exception), f"{type(exception).__name__}: {exception}"[:500])
+
+    def _delay(self, error: RunwayError) -> timedelta:
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
+            return timedelta(seconds=float(asked))
+        if isinstance(error, RunwayNotAcceptedError):
+            return self.soon if error.status is None else self.later
+        if isinstance(error, RunwayTransientFailureError) and error.task is not None:
+            verdict = judge_failure(error.task.failure_code)
+            return self.later if verdict.retry is Retry.LATER else self.soon
+        return self.soon
