@@ -1,0 +1,207 @@
+"""What is done to each run: one small function per fault, and what must come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from integration.chaos.stage import Stage
+
+LOST = "never got to see the answer"
+AMBIGUOUS = "RunwayAmbiguousSubmissionError"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A fault and its price."""
+
+    play: Callable[[Stage], None]
+    charges: int
+    state: str
+    clip: str
+    #: Tries of the task; ``None`` where it does not matter.
+    tries: int | None = None
+    #: What the task log says.
+    words: str = ""
+    #: Whether the generation is cancelled.
+    cancelled: bool = False
+
+
+def killed(point, *, dag_id="chaos_wait", **gateway):
+    """The task's process gets SIGKILL at a point; Airflow tries again."""
+
+    def play(stage):
+        stage.open_gateway(**gateway)
+        stage.start(dag_id=dag_id, kill_at=point)
+        stage.wait_for_end()
+        assert stage.was_killed, "nothing was killed"
+
+    return play
+
+
+def misbehaving(**fault):
+    """The gateway answers the submission wrongly."""
+
+    def play(stage):
+        stage.open_gateway(seconds=5, on="create", **fault)
+        stage.start()
+        stage.wait_for_end()
+
+    return play
+
+
+def marked(state):
+    """A person marks the deferred task; what nobody waits for any more is to be cancelled."""
+
+    def play(stage):
+        stage.open_gateway(seconds=90)
+        stage.start()
+        stage.wait_for_state("deferred")
+        # The trigger has to be running before it can be told.
+        stage.wait_until(lambda: len(stage.emulator.requests()) > 2, 40, "the trigger's first look")
+        stage.mark(state)
+        stage.wait_until(stage.seen_cancelled, 15, "a DELETE")
+        stage.wait_for_end()
+
+    return play
+
+
+def cleared_while_deferred(stage):
+    """A person clears the deferred task; the next try takes up the same generation."""
+    stage.open_gateway(seconds=25)
+    stage.start()
+    stage.wait_for_state("deferred")
+    stage.wait_until(lambda: len(stage.emulator.requests()) > 2, 40, "the trigger's first look")
+    stage.clear()
+    stage.wait_for_end()
+
+
+def cleared_after_success(stage):
+    """A person clears the succeeded task; it gives the same clip again."""
+    stage.open_gateway(seconds=5)
+    stage.start()
+    stage.wait_for_end()
+    stage.notes["before"] = stage.ending().result["id"]
+    stage.clear()
+    stage.wait_for_end()
+    stage.notes["after"] = stage.ending().result["id"]
+
+
+def cleared_after_lost_answer(stage):
+    """A person clears a task whose answer was lost, without deciding anything: it refuses again."""
+    stage.open_gateway(seconds=5, on="create", kind="drop_after_accept")
+    stage.start()
+    stage.wait_for_end()
+    stage.clear()
+    stage.wait_for_end()
+
+
+def closed_at_first(stage):
+    """Nobody listens until the first try has failed."""
+    stage.start()
+    stage.wait_until(lambda: stage.task()["try_number"] > 1, 90, "a second try")
+    stage.open_gateway(seconds=5)
+    stage.wait_for_end()
+
+
+def gone_while_waiting(stage):
+    """The gateway refuses all connections for a while during the wait."""
+    stage.open_gateway(seconds=20)
+    stage.start()
+    stage.wait_for_state("deferred")
+    stage.emulator.refuse(20)
+    stage.wait_for_end()
+
+
+def key_revoked(stage):
+    """The key is refused during the wait."""
+    stage.open_gateway(seconds=15, on="read", kind="status", status=401, count=None)
+    stage.start()
+    stage.wait_for_end()
+
+
+def key_mended(stage):
+    """The key is refused during the wait, then mended, and the task cleared."""
+    key_revoked(stage)
+    stage.notes["first state"] = stage.task()["state"]
+    stage.emulator.clear_faults()
+    stage.clear()
+    stage.wait_for_end()
+
+
+PLOTS: dict[str, Plot] = {
+    # -- the worker gets SIGKILL ------------------------------------------------------------------------
+    "worker killed before the POST": Plot(
+        killed("before the POST"), 0, "failed", "named as lost answer", 2, LOST
+    ),
+    "worker killed between POST and answer": Plot(
+        killed("during the POST", on="create", kind="hang_after_accept"),
+        1,
+        "failed",
+        "named as lost answer",
+        2,
+        LOST,
+    ),
+    "worker killed between answer and journal": Plot(
+        killed("after the answer"), 1, "failed", "named as lost answer", 2, LOST
+    ),
+    "worker killed after the journal": Plot(
+        killed("after the journal"), 1, "success", "found", 2, "Picking up"
+    ),
+    "worker killed in execute_complete": Plot(
+        killed("in execute_complete", seconds=5), 1, "success", "found", 2, "Picking up"
+    ),
+    "worker killed with the result in hand": Plot(
+        killed("after the result", seconds=5), 1, "success", "found", 2, "Picking up"
+    ),
+    "submitting worker killed, sensor waits": Plot(
+        killed("after the journal", dag_id="chaos_submit_then_sensor"),
+        1,
+        "success",
+        "found",
+        None,
+        "Picking up",
+    ),
+    "sensor's worker killed on resuming": Plot(
+        killed("in execute_complete", dag_id="chaos_submit_then_sensor", seconds=15),
+        1,
+        "success",
+        "found",
+        2,
+    ),
+    # -- people -----------------------------------------------------------------------------------------
+    "marked failed while deferred": Plot(marked("failed"), 1, "failed", "cancelled", 1, cancelled=True),
+    "marked success while deferred": Plot(marked("success"), 1, "success", "cancelled", 1, cancelled=True),
+    "cleared while deferred": Plot(cleared_while_deferred, 1, "success", "found", None, "Reusing"),
+    "cleared after success": Plot(cleared_after_success, 1, "success", "found", None, "Reusing"),
+    "cleared after a lost answer": Plot(
+        cleared_after_lost_answer, 1, "failed", "named as lost answer", None, LOST
+    ),
+    # -- the gateway ------------------------------------------------------------------------------------
+    "gateway answers 400": Plot(
+        misbehaving(kind="status", status=400), 0, "failed", "none made", 1, "nothing was charged"
+    ),
+    "gateway refuses connections at first": Plot(closed_at_first, 1, "success", "found", None),
+    "gateway drops after accepting": Plot(
+        misbehaving(kind="drop_after_accept"), 1, "failed", "named as lost answer", 1, AMBIGUOUS
+    ),
+    "gateway hangs after accepting": Plot(
+        misbehaving(kind="hang_after_accept"), 1, "failed", "named as lost answer", 1, AMBIGUOUS
+    ),
+    "gateway answers 502 after accepting": Plot(
+        misbehaving(kind="status_after_accept", status=502), 1, "failed", "named as lost answer", 1, AMBIGUOUS
+    ),
+    "gateway answers 429 with Retry-After": Plot(
+        misbehaving(kind="status", status=429, headers={"Retry-After": "2"}), 1, "success", "found", 1
+    ),
+    "gateway answers HTML": Plot(misbehaving(kind="html"), 0, "failed", "named as lost answer", 1, AMBIGUOUS),
+    "gateway answers HTML after accepting": Plot(
+        misbehaving(kind="html_after_accept"), 1, "failed", "named as lost answer", 1, AMBIGUOUS
+    ),
+    "gateway gone during the wait": Plot(gone_while_waiting, 1, "success", "found", 1),
+    "key revoked during the wait": Plot(key_revoked, 1, "failed", "named by id", 1, "RunwayReadRefusedError"),
+    "key revoked, mended and cleared": Plot(key_mended, 1, "success", "found", None, "Reusing"),
+}

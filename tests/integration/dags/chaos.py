@@ -1,0 +1,148 @@
+"""Dags for the chaos suite. The run's conf says whom to ask and at which point the task's process dies, once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG, Param
+
+from airflow_runway.operators.runway import RunwaySubmitOperator
+from airflow_runway.sensors.runway import RunwayTaskSensor
+
+#: Seconds after which a POST that the emulator leaves hanging has surely been accepted.
+_ACCEPTED_BY_NOW = 2.0
+
+
+def _around(owner, name, *, before=None, after=None):
+    """Wrap a function of the package in this process only."""
+    wrapped = getattr(owner, name)
+
+    def wrapper(*args, **kwargs):
+        if before is not None:
+            before(*args)
+        result = wrapped(*args, **kwargs)
+        if after is not None:
+            after(*args)
+        return result
+
+    setattr(owner, name, wrapper)
+
+
+def _around_the_post(die, *, before=False, during=False):
+    from airflow_runway.hooks import transport
+
+    def at_start(session, settings, call):
+        if call.method == "POST" and before:
+            die()
+        if call.method == "POST" and during:
+            threading.Timer(_ACCEPTED_BY_NOW, die).start()
+
+    def at_end(session, settings, call):
+        if call.method == "POST":
+            die()
+
+    _around(transport, "send", before=at_start, after=None if before or during else at_end)
+
+
+def _after_the_journal(die):
+    from airflow_runway.journal import Phase
+    from airflow_runway.journal_store import JournalStore
+
+    _around(
+        JournalStore,
+        "_write",
+        after=lambda store, record: die() if record.phase is Phase.SUBMITTED else None,
+    )
+
+
+def _after_the_result(die):
+    from airflow_runway.journal_store import JournalStore
+
+    _around(JournalStore, "close", after=lambda *args: die())
+
+
+POINTS = {
+    "before the POST": lambda die: _around_the_post(die, before=True),
+    "during the POST": lambda die: _around_the_post(die, during=True),
+    "after the answer": _around_the_post,
+    "after the journal": _after_the_journal,
+    "after the result": _after_the_result,
+}
+
+
+def _prepare_to_die(params, *, resumed=False):
+    """Arm the point that the run asks for, unless a process of this run has died already."""
+    marker = Path(params["marker"])
+    if not params["kill_at"] or marker.exists():
+        return
+
+    def die():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if params["kill_at"] in POINTS:
+        POINTS[params["kill_at"]](die)
+    elif resumed:
+        die()
+
+
+class _Mortal:
+    """A task whose process can be told to die."""
+
+    def execute(self, context):
+        _prepare_to_die(context["params"])
+        return super().execute(context)
+
+    def execute_complete(self, context, event):
+        _prepare_to_die(context["params"], resumed=True)
+        return super().execute_complete(context, event)
+
+
+class MortalSubmit(_Mortal, RunwaySubmitOperator):
+    """A submission that may be killed."""
+
+
+class MortalSensor(_Mortal, RunwayTaskSensor):
+    """A sensor that may be killed."""
+
+
+SUBMISSION = {
+    "runway_conn_id": "{{ params.conn }}",
+    "route": "text_to_video",
+    "payload": {
+        "model": "gen4.5",
+        "promptText": "{{ params.prompt }}",
+        "ratio": "1280:720",
+        "duration": 5,
+    },
+}
+DAG_ARGUMENTS = {
+    "schedule": None,
+    "max_active_runs": 64,
+    "max_active_tasks": 64,
+    "params": {name: Param("", type="string") for name in ("conn", "prompt", "kill_at", "marker")},
+    "default_args": {"retries": 2, "retry_delay": timedelta(seconds=1)},
+}
+
+with DAG("chaos_wait", **DAG_ARGUMENTS):
+    MortalSubmit(
+        task_id="generate",
+        wait_for_completion=True,
+        poll_interval=5,
+        timeout=timedelta(minutes=5),
+        **SUBMISSION,
+    )
+
+with DAG("chaos_submit_then_sensor", **DAG_ARGUMENTS):
+    submit = MortalSubmit(task_id="submit", **SUBMISSION)
+    MortalSensor(
+        task_id="generate",
+        runway_conn_id="{{ params.conn }}",
+        runway_task_id=submit.output,
+        poke_interval=5,
+        timeout=timedelta(minutes=5),
+    )
