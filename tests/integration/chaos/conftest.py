@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,17 +45,17 @@ def chaos_airflow(addresses, tmp_path_factory):
         for name, port in addresses
     }
     home = tmp_path_factory.mktemp("chaos_airflow")
-    with LocalAirflow(home, dags, connections, {**ENVIRONMENT, **_busy_database(home)}) as airflow:
+    _prepare_database(home / "airflow.db")
+    with LocalAirflow(home, dags, connections, ENVIRONMENT) as airflow:
         airflow.wait_for_dag("chaos_wait")
         airflow.wait_for_dag("chaos_submit_then_sensor")
         yield airflow
 
 
-def _busy_database(home):
-    """SQLite that a dozen processes can use at once: readers do not stop the writer, writers wait."""
-    file = home / "airflow.db"
-    sqlite3.connect(file).execute("PRAGMA journal_mode=WAL").connection.close()
-    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}?timeout=60"}
+def _prepare_database(file):
+    """SQLite that many processes can use at once: who reads does not stop who writes."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
 
 
 @pytest.fixture(scope="session")

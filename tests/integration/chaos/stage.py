@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ PAUSE = 1.0
 #: Tries that the Dags' tasks have.
 TRIES = 3
 
+_writing = threading.Lock()
+
 
 def until(airflow, condition, seconds, what):
     """Wait gently: a dozen of these ask the same small api-server."""
@@ -31,10 +34,14 @@ def until(airflow, condition, seconds, what):
 
 
 def patiently(ask, *args):
-    """Ask Airflow for something that may be done twice; a locked SQLite is no finding."""
+    """Ask Airflow for something that may be done twice; a locked SQLite is no finding.
+
+    One at a time: two writing requests at once make an api-server on SQLite wait for itself.
+    """
     for pause in (1, 3, 5, 0):
         try:
-            return ask(*args)
+            with _writing:
+                return ask(*args)
         except RestError as error:
             if error.status == 409:
                 return None
