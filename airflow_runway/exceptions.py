@@ -161,12 +161,12 @@ class RunwayReadRefusedError(RunwayReadError, AirflowFailException):
     Costs nothing more. Airflow does not retry; mend the connection and clear the task: waiting resumes.
 
     :param message: the sentence for people.
-    :param patience: how many more times a wait looks before it believes the refusal.
+    :param key_refused: whether it is the API key that is refused: a wait then reads the connection anew, once.
     """
 
-    def __init__(self, message: str, *, patience: int = 0) -> None:
+    def __init__(self, message: str, *, key_refused: bool = False) -> None:
         super().__init__(message)
-        self.patience = patience
+        self.key_refused = key_refused
 
 
 class RunwayTaskError(RunwayError):

@@ -171,7 +171,8 @@ def after_trouble(wait: Wait, error: RunwayReadError, *, now: float, chance: Ran
     :param chance: source of jitter.
     """
     if isinstance(error, RunwayReadRefusedError):
-        if wait.refusals >= error.patience:
+        # One more look, over a connection that has been read anew: somebody may have changed the key.
+        if wait.refusals or not error.key_refused:
             return GaveUp(error)
         wait = replace(wait, refusals=wait.refusals + 1)
     wait = replace(wait, troubles=wait.troubles + 1)

@@ -60,9 +60,6 @@ _REFUSALS: dict[Cause, tuple[type[RunwaySubmissionError], str]] = {
     ),
 }
 
-#: How often a refused read is looked at again before it is believed.
-_PATIENCE = {403: 3}
-
 #: A failed generation: what to do.
 _AFTER_FAILURE: dict[Cause, str] = {
     Cause.MODERATION: "Change the input: the same one is refused again, and repeated hits can suspend the account.",
@@ -157,7 +154,7 @@ def read_without_state(
     remedy = "Put a valid API key for this gateway into" if key else "Check gateway and Base URL of"
     return RunwayReadRefusedError(
         f"{happened}{remedy} the connection; a task that waits resumes when it is cleared.",
-        patience=_PATIENCE.get(answer.status, 0),
+        key_refused=key,
     )
 
 

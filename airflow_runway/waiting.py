@@ -138,7 +138,7 @@ class WaitsForRunwayTask(BaseOperator):
         """
         runway_task_id = event["runway_task_id"]
         self.remember_link(runway_task_id)
-        wait = Wait(runway_task_id, event["deadline"], self.waiting_interval)
+        wait = Wait(runway_task_id, event["deadline"], self.waiting_interval, refusals=1)
         decision = self.look(wait, attempts=ATTEMPTS_FOR_RESULT)
         if not isinstance(decision, Finished) and event["error"]:
             decision = GaveUp(_error_of(event["error"]))

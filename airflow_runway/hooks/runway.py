@@ -18,11 +18,10 @@ from airflow_runway.connection_settings import ConnectionSettings, read_connecti
 from airflow_runway.conversations import Conversation, NoAnswerError
 from airflow_runway.exceptions import (
     RunwayError,
-    RunwayNotAcceptedError,
-    RunwayReadError,
     RunwayReadRefusedError,
 )
 from airflow_runway.hooks import transport
+from airflow_runway.hooks.again import rereading, resending
 from airflow_runway.hooks.shared_client import SharedClient, shared_client
 
 if TYPE_CHECKING:
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A submission that was provably not taken is sent again at most this often, in all.
-SUBMIT_ATTEMPTS = 3
-#: A longer Retry-After, in seconds, is left to Airflow's retries: no worker is held for it.
-LONGEST_PAUSE_IN_WORKER = 30.0
 
 #: Seconds for a request that is only nice to have.
 LONGEST_ASIDE = 5.0
@@ -82,7 +77,7 @@ class RunwayHook(HttpHook):
         :raises RunwaySubmissionError: it was refused; nothing is charged.
         :raises RunwayAmbiguousSubmissionError: nobody knows; it may be charged. Do not repeat blindly.
         """
-        again = tenacity.Retrying(**self._resending())
+        again = tenacity.Retrying(**resending(self))
         return again(lambda: self._hold(_submitting(self.settings, route, payload)))
 
     async def asubmit(self, route: str, payload: Mapping[str, Any]) -> Submission:
@@ -91,7 +86,7 @@ class RunwayHook(HttpHook):
         :param route: see there.
         :param payload: see there.
         """
-        again = tenacity.AsyncRetrying(**self._resending())
+        again = tenacity.AsyncRetrying(**resending(self))
         return await again(self._ahold, lambda settings: _submitting(settings, route, payload))
 
     def get_task(self, runway_task_id: str, *, attempts: int = 1) -> RunwayTask:
@@ -101,7 +96,7 @@ class RunwayHook(HttpHook):
         :param attempts: tries in all, with growing pauses, where a read fails in passing.
         :raises RunwayReadError: no readable answer; the generation is untouched.
         """
-        again = tenacity.Retrying(**self._rereading(attempts))
+        again = tenacity.Retrying(**rereading(self, attempts))
         return again(
             lambda: self._hold(conversations.reading(self.settings.gateway, runway_task_id, self._known_at))
         )
@@ -262,6 +257,16 @@ class RunwayHook(HttpHook):
     def _hold(self, conversation: Conversation[T]) -> T:
         """Drive a conversation with requests."""
         try:
+            return self._held(conversation)
+        except RunwayReadRefusedError as error:
+            if error.key_refused:
+                # The next call reads the connection anew: somebody may have changed the key.
+                self.__dict__.pop("_session", None)
+                self.__dict__.pop("settings", None)
+            raise
+
+    def _held(self, conversation: Conversation[T]) -> T:
+        try:
             call = next(conversation)
             while True:
                 try:
@@ -277,19 +282,28 @@ class RunwayHook(HttpHook):
     async def _ahold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
         """Drive a conversation with aiohttp."""
         async with self.kept_open() as client:
-            conversation = begin(await client.settings())
+            settings = await client.settings()
             try:
-                call = next(conversation)
-                while True:
-                    try:
-                        answer = await client.send(call)
-                    except NoAnswerError as silence:
-                        call = conversation.throw(silence)
-                    else:
-                        call = conversation.send(answer)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+                return await self._aheld(client, begin(settings))
+            except RunwayReadRefusedError as error:
+                if error.key_refused:
+                    client.renew(settings)
+                raise
+
+    @staticmethod
+    async def _aheld(client: SharedClient, conversation: Conversation[T]) -> T:
+        try:
+            call = next(conversation)
+            while True:
+                try:
+                    answer = await client.send(call)
+                except NoAnswerError as silence:
+                    call = conversation.throw(silence)
+                else:
+                    call = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     @asynccontextmanager
     async def kept_open(self) -> AsyncIterator[SharedClient]:
@@ -297,47 +311,9 @@ class RunwayHook(HttpHook):
         async with shared_client(self.runway_conn_id, self.asettings) as client:
             yield client
 
-    def _resending(self) -> dict[str, Any]:
-        return {
-            "stop": tenacity.stop_after_attempt(SUBMIT_ATTEMPTS),
-            "retry": tenacity.retry_if_exception(_may_be_sent_again_here),
-            "wait": self._pause,
-            "before_sleep": self._say_again,
-            "reraise": True,
-        }
-
-    def _rereading(self, attempts: int) -> dict[str, Any]:
-        return {
-            "stop": tenacity.stop_after_attempt(attempts),
-            "retry": tenacity.retry_if_exception(
-                lambda error: (
-                    isinstance(error, RunwayReadError) and not isinstance(error, RunwayReadRefusedError)
-                )
-            ),
-            "wait": self._pause,
-            "before_sleep": self._say_again,
-            "reraise": True,
-        }
-
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = getattr(error, "retry_after", None) or 0.0
-        return max(self.pause_between_tries(state), min(asked, LONGEST_PAUSE_IN_WORKER))
-
-    def _say_again(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        self.log.warning("%s Trying again in %.1f s.", error, state.upcoming_sleep)
-
 
 def _submitting(
     settings: ConnectionSettings, route: str, payload: Mapping[str, Any]
 ) -> Conversation[Submission]:
     fallback = {"callback_url": settings.callback_url}
     return conversations.submitting(settings.gateway, route, payload, fallback)
-
-
-def _may_be_sent_again_here(error: BaseException) -> bool:
-    if not isinstance(error, RunwayNotAcceptedError):
-        return False
-    never_connected = error.status is None
-    return never_connected or (error.retry_after is not None and error.retry_after <= LONGEST_PAUSE_IN_WORKER)

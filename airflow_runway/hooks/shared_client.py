@@ -35,6 +35,7 @@ class SharedClient:
         self.users = 0
         self._look_up = look_up
         self._opening: asyncio.Task[tuple[ConnectionSettings, aiohttp.ClientSession]] | None = None
+        self._outdated: list[aiohttp.ClientSession] = []
 
     async def settings(self) -> ConnectionSettings:
         """The connection, looked up once."""
@@ -48,6 +49,23 @@ class SharedClient:
         """
         settings, session = await self._opened()
         return await transport.asend(session, settings, call)
+
+    def renew(self, outdated: ConnectionSettings) -> None:
+        """Look the connection up again before the next call, since its key was refused.
+
+        :param outdated: what the refused call used; if that is no longer current, somebody was quicker.
+        """
+        opening = self._opening
+        if (
+            opening is None
+            or not opening.done()
+            or _has_failed(opening)
+            or opening.result()[0] is not outdated
+        ):
+            return
+        # Others may be in the middle of a call on it: closed with the last user.
+        self._outdated.append(opening.result()[1])
+        self._opening = None
 
     async def _opened(self) -> tuple[ConnectionSettings, aiohttp.ClientSession]:
         failed = self._opening is not None and self._opening.done() and _has_failed(self._opening)
@@ -64,12 +82,13 @@ class SharedClient:
     async def close(self) -> None:
         """Close the session; an opening under way is given up."""
         opening, self._opening = self._opening, None
-        if opening is None:
-            return
-        if not opening.done():
+        sessions, self._outdated = self._outdated, []
+        if opening is not None and not opening.done():
             opening.cancel()
-        elif not _has_failed(opening):
-            await opening.result()[1].close()
+        elif opening is not None and not _has_failed(opening):
+            sessions.append(opening.result()[1])
+        for session in sessions:
+            await session.close()
 
 
 def _has_failed(task: asyncio.Task[Any]) -> bool:

@@ -162,6 +162,8 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             interval=self.waiting_interval,
             # After the grace it must have been seen, or an earlier poke would have gone on not seeing it.
             seen=now - started_at > NOT_VISIBLE_GRACE,
+            # The connection has just been read: a key that is refused now will be refused again.
+            refusals=1,
         )
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:

@@ -171,14 +171,17 @@ class TestAfterTrouble:
         assert type(decision.error) is RunwayTaskTimeoutError
         assert "down." in str(decision.error)
 
-    def test_a_refused_key_ends_it_at_once(self):
-        error = RunwayReadRefusedError("401.")
+    def test_a_wrong_address_ends_it_at_once(self):
+        error = RunwayReadRefusedError("404.")
         assert fail(error=error) == GaveUp(error)
 
-    def test_a_403_is_believed_after_three_more_looks(self):
-        error = RunwayReadRefusedError("403.", patience=3)
-        decision = LookAgain(0, wait())
-        for _ in range(3):
-            decision = fail(decision.wait, error)
-            assert isinstance(decision, LookAgain)
-        assert fail(decision.wait, error) == GaveUp(error)
+    def test_a_refused_key_is_believed_the_second_time(self):
+        error = RunwayReadRefusedError("401.", key_refused=True)
+        again = fail(error=error)
+        assert isinstance(again, LookAgain)
+        assert fail(again.wait, error) == GaveUp(error)
+
+    def test_a_reading_in_between_forgives(self):
+        error = RunwayReadRefusedError("401.", key_refused=True)
+        again = read(TaskStatus.RUNNING, fail(error=error).wait)
+        assert isinstance(fail(again.wait, error), LookAgain)

@@ -106,6 +106,21 @@ async def test_a_cancelled_user_does_not_take_the_others_look_up_with_it(gateway
     assert first.cancelled()
 
 
+async def test_a_refused_key_is_looked_up_again_once_for_all(gateway_server, sessions):
+    gateway_server.answers(Scripted(200, {}))
+    look_up = LookUp(gateway_server.url)
+    async with shared_client("studio", look_up) as client:
+        outdated = await client.settings()
+        for _ in range(50):
+            client.renew(outdated)
+        await asyncio.gather(*(client.send(READ) for _ in range(50)))
+        client.renew(outdated)
+        assert await client.settings() is not outdated
+    assert look_up.count == 2
+    assert len(sessions) == 2
+    assert all(session.closed for session in sessions)
+
+
 async def test_leaving_while_it_opens_leaves_nothing_behind(gateway_server, sessions):
     gate = asyncio.Event()
 

@@ -132,6 +132,27 @@ async def test_a_revoked_key_ends_the_wait_and_says_how_to_resume(connected):
     assert "resumes" in error["message"]
 
 
+async def test_a_key_that_was_changed_in_the_connection_is_picked_up(connected, set_connection, monkeypatch):
+    from airflow_runway.hooks.runway import RunwayHook
+
+    connected.answers(RUNNING, Scripted(401, {"error": "Unauthorized"}), DONE)
+    trigger, _ = rebuilt()
+    looked_up = []
+    real = RunwayHook.asettings
+
+    async def counted(self):
+        looked_up.append(1)
+        if len(looked_up) == 2:
+            set_connection(connected.url, password="key_new_0123456789", allow_insecure_http=True)
+        return await real(self)
+
+    monkeypatch.setattr(RunwayHook, "asettings", counted)
+    assert (await fired(trigger))["error"] is None
+    keys = [arrived.headers["authorization"] for arrived in connected.arrived]
+    assert keys == [f"Bearer {KEY}", f"Bearer {KEY}", "Bearer key_new_0123456789"]
+    assert len(looked_up) == 2
+
+
 async def test_a_connection_that_cannot_be_looked_up_in_passing_is_a_failed_poll(connected, monkeypatch):
     from airflow_runway.hooks.runway import RunwayHook
 

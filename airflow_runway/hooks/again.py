@@ -1,0 +1,67 @@
+"""What a hook does a second time by itself, as settings for tenacity: little, and nothing that could pay twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tenacity
+
+from airflow_runway.exceptions import RunwayNotAcceptedError, RunwayReadError, RunwayReadRefusedError
+
+if TYPE_CHECKING:
+    from airflow_runway.hooks.runway import RunwayHook
+
+#: A submission that was provably not taken is sent again at most this often, in all.
+SUBMIT_ATTEMPTS = 3
+#: A longer Retry-After, in seconds, is left to Airflow's retries: no worker is held for it.
+LONGEST_PAUSE_IN_WORKER = 30.0
+
+
+def resending(hook: RunwayHook) -> dict[str, Any]:
+    """Send a create again where the gateway provably did not take it, and not for long.
+
+    :param hook: whose pauses and log.
+    """
+    return _again(hook, SUBMIT_ATTEMPTS, _may_be_sent_again)
+
+
+def rereading(hook: RunwayHook, attempts: int) -> dict[str, Any]:
+    """Read again after trouble that may pass.
+
+    :param hook: whose pauses and log.
+    :param attempts: tries in all.
+    """
+    return _again(hook, attempts, _may_be_read_again)
+
+
+def _again(hook: RunwayHook, attempts: int, retried: Any) -> dict[str, Any]:
+    def pause(state: tenacity.RetryCallState) -> float:
+        asked = getattr(_error(state), "retry_after", None) or 0.0
+        return max(hook.pause_between_tries(state), min(asked, LONGEST_PAUSE_IN_WORKER))
+
+    def say(state: tenacity.RetryCallState) -> None:
+        hook.log.warning("%s Trying again in %.1f s.", _error(state), state.upcoming_sleep)
+
+    return {
+        "stop": tenacity.stop_after_attempt(attempts),
+        "retry": tenacity.retry_if_exception(retried),
+        "wait": pause,
+        "before_sleep": say,
+        "reraise": True,
+    }
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _may_be_read_again(error: BaseException) -> bool:
+    return isinstance(error, RunwayReadError) and not isinstance(error, RunwayReadRefusedError)
+
+
+def _may_be_sent_again(error: BaseException) -> bool:
+    if not isinstance(error, RunwayNotAcceptedError):
+        return False
+    never_connected = error.status is None
+    soon = error.retry_after is not None and error.retry_after <= LONGEST_PAUSE_IN_WORKER
+    return never_connected or soon
