@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_runway import journal
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
+    RunwayConfigurationError,
     RunwayJournalError,
     RunwaySubmissionError,
     RunwayTaskLostError,
@@ -92,7 +93,7 @@ class JournalledSubmission:
                 f"Nothing was sent and nothing was charged: {decision.reason}. A retry looks again."
             )
         if isinstance(decision, Refuse):
-            raise self._lost_answer(decision.record)
+            raise self._lost_answer(decision.record, payload)
         if isinstance(decision, Reattach | Reuse):
             return self._recovered(cleared=isinstance(decision, Reuse)), False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
@@ -123,7 +124,8 @@ class JournalledSubmission:
     def _remote(self, record: Record) -> Remote:
         """What the gateway says of a recorded generation; "gone" only after more than one look."""
         age = time.time() - record.sent_at
-        wait = Wait(record.runway_task_id, deadline=float("inf"), seen=age > _FRESH)
+        # The connection has just been read: a key that is refused now will be refused again.
+        wait = Wait(record.runway_task_id, deadline=float("inf"), seen=age > _FRESH, refusals=1)
         while True:
             decision = self._look(wait, attempts=_ATTEMPTS_TO_LOOK)
             if isinstance(decision, Finished):
@@ -159,7 +161,7 @@ class JournalledSubmission:
     def _submit(self, intent: Record, payload: Mapping[str, Any]) -> Record:
         earlier = self._store.record
         previous = (*earlier.previous, earlier.runway_task_id) if earlier else ()
-        token, payload = _with_token(payload)
+        token, payload = self._with_token(intent.route, payload)
         self._store.intend(
             replace(
                 intent,
@@ -172,12 +174,23 @@ class JournalledSubmission:
         )
         try:
             submission = self._hook.submit(intent.route, payload)
-        except RunwaySubmissionError:
+        except (RunwaySubmissionError, RunwayConfigurationError):
             self._store.forget()
             raise
         except RunwayAmbiguousSubmissionError as error:
             raise RunwayAmbiguousSubmissionError(f"{error} {self._evidence(payload)}") from None
         return self._accepted(submission)
+
+    def _with_token(self, route: str, payload: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        """Random text in place of ``{token}`` in the callback URL, the task's own or the connection's."""
+        settings = self._hook.settings
+        row = settings.gateway.create(route)
+        needed = row is not None and "callback_url" in row.needs
+        callback = payload.get("callback_url") or (settings.callback_url if needed else None)
+        if not isinstance(callback, str) or TOKEN not in callback:
+            return "", payload
+        token = secrets.token_urlsafe(12)
+        return token, {**payload, "callback_url": callback.replace(TOKEN, token)}
 
     def _accepted(self, submission: Submission) -> Record:
         estimate = submission.estimated_credits
@@ -193,12 +206,12 @@ class JournalledSubmission:
         )
         return self._recorded()
 
-    def _lost_answer(self, record: Record) -> RunwayAmbiguousSubmissionError:
+    def _lost_answer(self, record: Record, payload: Mapping[str, Any]) -> RunwayAmbiguousSubmissionError:
         gateway = self._hook.settings.gateway
         return RunwayAmbiguousSubmissionError(
             f"An earlier try of this task sent a request to {record.route} of {gateway.title} at "
             f"{_clock(record.sent_at)} and never got to see the answer: a generation may exist and may have been "
-            f"charged. Nothing was sent now. {self._evidence({})}"
+            f"charged. Nothing was sent now. {self._evidence(payload)}"
         )
 
     def _evidence(self, payload: Mapping[str, Any]) -> str:
@@ -206,10 +219,11 @@ class JournalledSubmission:
         record = self._recorded()
         parts = []
         now = self._hook.account_figures(payload.get("model")) if record.account else {}
-        if now and record.account:
-            moved = any(now.get(name) != value for name, value in record.account.items())
+        before = {name: value for name, value in record.account.items() if name in now}
+        if before:
+            moved = any(now[name] != value for name, value in before.items())
             parts.append(
-                f"Evidence, no proof while others submit too: the account showed {_figures(record.account)} before "
+                f"Evidence, no proof while others submit too: the account showed {_figures(before)} before "
                 f"and shows {_figures(now)} now, so a generation was {'most likely' if moved else 'probably not'} "
                 "accepted."
             )
@@ -220,14 +234,6 @@ class JournalledSubmission:
             'on_ambiguous_submit="resubmit", or delete its state entry "runway_submission", and it is sent again.'
         )
         return " ".join(parts)
-
-
-def _with_token(payload: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    callback = payload.get("callback_url")
-    if not isinstance(callback, str) or TOKEN not in callback:
-        return "", payload
-    token = secrets.token_urlsafe(12)
-    return token, {**payload, "callback_url": callback.replace(TOKEN, token)}
 
 
 def _figures(account: Mapping[str, float]) -> str:

@@ -23,6 +23,7 @@ from airflow_runway.failures import Retry, judge_failure
 from airflow_runway.journal import Policy, Record
 from airflow_runway.journal_store import JournalStore
 from airflow_runway.links.runway import RunwayTaskLink
+from airflow_runway.models import CancelOutcome
 from airflow_runway.polling import DEFAULT_INTERVAL, LookAgain, Wait, timed_out
 from airflow_runway.waiting import WaitsForRunwayTask, seconds
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_runway.models import CancelOutcome, RunwayTask
+    from airflow_runway.models import RunwayTask
 
 XCOM_RUNWAY_TASK_ID = "runway_task_id"
 XCOM_RUNWAY_CREDITS = "runway_credits"
@@ -250,6 +251,12 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         if self.max_credits is None or estimate is None or estimate <= self.max_credits:
             return
         outcome = self._cancel(store)
+        if outcome is CancelOutcome.ALREADY_FINISHED:
+            # Paid for, and there: an earlier try left it, or it was very quick.
+            self.log.warning(
+                "Runway task %s was dearer than max_credits, and has ended.", record.runway_task_id
+            )
+            return
         task = self._after_cancelling(record.runway_task_id)
         cost = (
             "is not told"

@@ -16,6 +16,7 @@ from unit.scripted import KEY
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayBudgetError,
+    RunwayConfigurationError,
     RunwayError,
     RunwayJournalError,
     RunwayNotAcceptedError,
@@ -240,6 +241,35 @@ class TestJournal:
         assert one.record["token"]
         assert f"whose address holds {one.record['token']} would carry its id" in str(caught.value)
 
+    def test_so_does_one_in_the_connections_callback(self, story, set_connection, monkeypatch):
+        one = story(route="pro/generate", payload={"prompt": "x"})
+        set_connection(gateway="cometapi", callback_url="https://mine.example/?t={token}")
+        sent = []
+        real = one.gateway.send
+        monkeypatch.setattr(
+            transport,
+            "send",
+            lambda session, settings, call: sent.append(call) or real(session, settings, call),
+        )
+        assert one.run() == "t1"
+        assert sent[-1].json["callback_url"] == f"https://mine.example/?t={one.record['token']}"
+
+    def test_what_is_refused_here_leaves_no_intent(self, story):
+        one = story(route="no_such_route")
+        with pytest.raises(RunwayConfigurationError, match="has no route"):
+            one.run()
+        assert one.store.values == {}
+
+    def test_a_refusal_gives_the_earlier_record_back(self, story):
+        one = story(on_clear="regenerate")
+        one.run()
+        one.gateway.tasks["t1"] = "SUCCEEDED"
+        one.clear()
+        one.gateway.faults = ["refuse"]
+        with pytest.raises(RunwayRequestRefusedError):
+            one.run()
+        assert one.record["runway_task_id"] == "t1"
+
 
 class TestRetry:
     @pytest.mark.parametrize("remote", ["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "ODD"])
@@ -378,6 +408,14 @@ class TestBudget:
         with pytest.raises(RunwayBudgetError, match="may cost 25 credits, more than max_credits=20"):
             one.run()
         assert one.gateway.deleted == ["t1"]
+
+    def test_what_was_paid_for_and_is_there_is_given_back(self, story):
+        one = story()
+        one.run()
+        one.gateway.tasks["t1"] = "SUCCEEDED"
+        one.clear()
+        assert one.run(max_credits=20) == "t1"
+        assert one.gateway.deleted == []
 
     @pytest.mark.parametrize(("estimate", "bound"), [(25, 25), (None, 1), (25, None)])
     def test_what_is_not_is_not(self, story, estimate, bound):
