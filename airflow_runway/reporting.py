@@ -118,7 +118,7 @@ def _refusal(verdict: Verdict, happened: str, *, status: int | None = None) -> R
 def _ambiguous(gateway: Gateway, happened: str) -> RunwayAmbiguousSubmissionError:
     return RunwayAmbiguousSubmissionError(
         f"{happened} The generation may exist and may be charged. Look for it in the request history at "
-        f"{gateway.portal} before you clear this task: a new try submits, and pays, once more."
+        f"{gateway.portal}; sending it again could pay twice."
     )
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import sqlite3
-from contextlib import closing
+import socket
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from integration.chaos.stage import Stage
+from integration.chaos.stage import Stage, port_of
 from integration.support import connection_to
 
-from airflow_runway.demo.components import free_port
 from airflow_runway.demo.local_airflow import LocalAirflow
 
 #: Runs that get an emulator of their own.
@@ -31,31 +31,30 @@ rows: list[tuple[str, ...]] = []
 
 @pytest.fixture(scope="session")
 def addresses():
-    """Connection ids and the ports that they lead to."""
-    return [(f"chaos_{number}", free_port()) for number in range(ADDRESSES)]
+    """Connection ids and the ports that they lead to, kept for us by sockets on which nobody listens."""
+    with ExitStack() as stack:
+        reserved = [stack.enter_context(socket.socket()) for _ in range(ADDRESSES)]
+        for one in reserved:
+            one.bind(("127.0.0.1", 0))
+        yield [(f"chaos_{number}", one) for number, one in enumerate(reserved)]
 
 
 @pytest.fixture(scope="session")
 def chaos_airflow(addresses, tmp_path_factory):
     """A real Airflow whose triggerers notice within seconds that one of them is gone."""
+    if find_spec("airflow.state") is None:
+        pytest.skip("task_state_store and Trigger.on_kill came with Airflow 3.3")
     dags = tmp_path_factory.mktemp("chaos_dags")
     shutil.copy(Path(__file__).parent.parent / "dags" / "chaos.py", dags)
     connections = {
-        name: connection_to(SimpleNamespace(url=f"http://127.0.0.1:{port}"), timeout=8)
-        for name, port in addresses
+        name: connection_to(SimpleNamespace(url=f"http://127.0.0.1:{port_of(one)}"), timeout=8)
+        for name, one in addresses
     }
     home = tmp_path_factory.mktemp("chaos_airflow")
-    _prepare_database(home / "airflow.db")
     with LocalAirflow(home, dags, connections, ENVIRONMENT) as airflow:
         airflow.wait_for_dag("chaos_wait")
         airflow.wait_for_dag("chaos_submit_then_sensor")
         yield airflow
-
-
-def _prepare_database(file):
-    """SQLite that many processes can use at once: who reads does not stop who writes."""
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,11 @@ def until(airflow, condition, seconds, what):
     return found
 
 
+def port_of(reserved):
+    """The port that a socket keeps."""
+    return reserved.getsockname()[1]
+
+
 def patiently(ask, *args):
     """Ask Airflow for something that may be done twice; a locked SQLite is no finding.
 
@@ -97,14 +102,14 @@ class Stage:
     """A run to be disturbed.
 
     :param airflow: the one for all.
-    :param address: connection id and port that are this run's alone.
+    :param address: connection id, and the socket that keeps its port, for this run alone.
     :param marker: file that remembers that its process was killed.
     :param name: the prompt, for people who read the emulator's record.
     """
 
     def __init__(self, airflow, address, marker, name):
         self.airflow = airflow
-        self.conn_id, self._port = address
+        self.conn_id, self._reserved = address
         self._marker = marker
         self.name = name
         self.notes = {}
@@ -123,7 +128,9 @@ class Stage:
 
     def open_gateway(self, *, seconds=20.0, **fault):
         """Start this run's emulator, with one fault rule if any is given."""
-        self.emulator = self._stack.enter_context(emulator_process(port=self._port, seconds=seconds))
+        port = port_of(self._reserved)
+        self._reserved.close()
+        self.emulator = self._stack.enter_context(emulator_process(port=port, seconds=seconds))
         if fault:
             self.emulator.add_fault(**fault)
 
