@@ -77,7 +77,8 @@ class Gateway:
     uploads: Endpoint | None = None
     #: Reads the account; ``None`` where no such route is documented.
     organization: Endpoint | None = None
-    #: Reads the credits used per day and model.
+    #: Reads the credits used per day and model. (CometAPI's quota page takes the key in its query, where access
+    #: logs keep it: not used.)
     usage: Endpoint | None = None
 
     def create(self, route: str) -> Create | None:
