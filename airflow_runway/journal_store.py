@@ -71,6 +71,8 @@ class JournalStore:
         try:
             self._write(record)
         except Exception as error:
+            # It may have been written all the same, and the next try would take it for a lost answer.
+            self.forget()
             raise RunwayJournalError(
                 f"The journal of this task could not be written ({type(error).__name__}), so nothing was sent and "
                 "nothing was charged. A retry tries again."

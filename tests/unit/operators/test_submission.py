@@ -204,6 +204,23 @@ class TestJournal:
             one.run()
         assert one.gateway.posts == 0
 
+    def test_an_intent_that_was_written_but_not_confirmed_is_no_lost_answer(self, story, monkeypatch):
+        one = story()
+        real, reads = one.store.get, []
+
+        def flaky(*args, **kwargs):
+            reads.append(1)
+            if len(reads) == 2:
+                raise ConnectionError
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(one.store, "get", flaky)
+        with pytest.raises(RunwayJournalError, match="nothing was sent"):
+            one.run()
+        assert one.gateway.posts == 0
+        assert one.run() == "t1"
+        assert one.gateway.posts == 1
+
     def test_an_id_that_cannot_be_written_is_in_the_log_and_xcom(self, story, monkeypatch):
         one = story()
         real, writes = one.store.set, []
