@@ -81,6 +81,10 @@ class Story:
         return self.store.values.get("runway_submission", {}).get("fingerprint")
 
     @property
+    def recorded_generation(self):
+        return self.store.values.get("runway_submission", {}).get("runway_task_id")
+
+    @property
     def was_cleared(self):
         recorded = self.store.values.get("runway_submission", {}).get("max_tries")
         return recorded not in {None, self.max_tries}
@@ -541,9 +545,9 @@ def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, set_connect
                     last = max(one.gateway.tasks, key=lambda name: int(name[1:]))
                     if one.gateway.tasks[last] == "RUNNING":
                         one.gateway.tasks[last] = step["remote"]
-                live = [
-                    name for name, status in one.gateway.tasks.items() if status in {"RUNNING", "SUCCEEDED"}
-                ]
+                # What counts is the generation that the task knows; older ones were for other requests.
+                names = [one.recorded_generation] if one.recorded_generation else one.gateway.tasks
+                live = [name for name in names if one.gateway.tasks[name] in {"RUNNING", "SUCCEEDED"}]
                 payload = step["payload"]
                 changed = one.recorded_request not in {None, one.request_of(payload)}
                 # A clear, a changed request or a generation that is no longer there may ask for one more.
