@@ -135,6 +135,9 @@ class RequestMedia:
         reference = Reference(path_or_uri, "", ("upload",))
         if reference.source is not Source.STORAGE:
             raise refusal(reference, "is no file in storage (s3://..., file:///..., /...)")
+        gateway = self._hook.settings.gateway
+        if gateway.uploads is None:
+            raise refusal(reference, f"cannot be uploaded: {gateway.title} documents no uploads")
         file = self._checked(reference)
         assert file is not None  # noqa: S101 - for the type checker; it lies in storage
         return self.uploads.uri_of(file)
