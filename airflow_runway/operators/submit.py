@@ -62,13 +62,16 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
 
     Errors tell what was charged. A refusal by the gateway (``RunwayRequestRefusedError``,
     ``RunwayAuthenticationError``, ``RunwayOutOfCreditsError``) costs nothing and is not retried. Limits and
-    missing connections (``RunwayNotAcceptedError``) cost nothing, and Airflow's retries submit again. An
+    missing connections (``RunwayNotAcceptedError``), and input files that cannot be had right now
+    (``RunwayMediaError``) cost nothing, and Airflow's retries submit again. An
     answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried.
     With ``wait_for_completion`` a generation that failed for an internal reason is
     ``RunwayTransientFailureError``: each of the task's ``retries`` makes, and pays for, another one.
 
     :param route: the official path after ``/v1/``, e.g. ``image_to_video``; templated.
-    :param payload: the JSON body with the API's own field names; templated.
+    :param payload: the JSON body with the API's own field names; templated. Media may be named by any reference
+        of :mod:`airflow_runway.media_references`: files in the team's storage travel inside the request or as an
+        upload, outputs of earlier generations (``runway-task://<id>``) as a fresh link.
     :param runway_conn_id: id of a connection of type ``runway``; templated.
     :param wait_for_completion: also wait until the generation has ended, and return it as a dict like
         :class:`~airflow_runway.sensors.runway.RunwayTaskSensor`.
