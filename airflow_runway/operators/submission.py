@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway import journal
+from airflow_runway import journal, observing
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
@@ -207,7 +207,10 @@ class JournalledSubmission:
             )
         )
         try:
-            submission = self._hook.send(intent.route, payload)
+            with observing.span("runway.submit", route=intent.route, gateway=intent.gateway) as span:
+                submission = self._hook.send(intent.route, payload)
+                if span is not None:
+                    span.set_attribute("runway_task_id", submission.runway_task_id)
         except (RunwaySubmissionError, RunwayConfigurationError):
             self._store.forget()
             raise
