@@ -108,6 +108,8 @@ class Download:
             except BrokenOffError as error:
                 reason, dead = str(error), error.link_is_dead
             in_vain = 0 if self._received > before else in_vain + 1
+            # Whatever the trouble is: a fresh link may lead around it.
+            dead = dead or in_vain > 1
             furthest = max(furthest, self._received)
             if in_vain >= ATTEMPTS or self._restarts >= ATTEMPTS:
                 break
@@ -188,8 +190,8 @@ class Download:
     def _check_size(self, size: int | None) -> None:
         if size is not None and size > self._max_bytes:
             raise RunwayTransferRefusedError(
-                f"{self._what} has {size} bytes or more, above max_bytes ({self._max_bytes}). Nothing was saved, and the "
-                "generation itself is untouched. Raise max_bytes, then clear this task."
+                f"{self._what} has {size} bytes or more, above max_bytes ({self._max_bytes}). Nothing was saved, and "
+                "the generation itself is untouched. Raise max_bytes, then clear this task."
             )
 
     def _restart(self, reason: str) -> NoReturn:

@@ -61,8 +61,8 @@ class RunwayToObjectStorageOperator(BaseOperator):
 
     Outlets: an ``AssetAlias`` gets an asset event per file, so that Dags can be scheduled by "clip ready"; its extra
     holds ``runway_task_id``, ``path``, ``bytes``, ``sha256``, ``media_type``, ``width``, ``height``, ``duration``,
-    ``fps``, ``gateway``, ``cost_credits`` and the path of the ``manifest``. A plain ``Asset`` gets its one event, with
-    as many of these under ``files``.
+    ``fps``, ``gateway``, ``cost_credits`` and the path of the ``manifest``. A plain ``Asset`` gets its one event,
+    with as many of these under ``files``.
     """
 
     template_fields: Sequence[str] = (

@@ -140,6 +140,7 @@ class Saving:
         with ThreadPoolExecutor(min(self._max_concurrency, 32), "runway-transfer") as pool:
             try:
                 self._all(pool, [partial(self._prepare, one) for one in generations])
+                self._destination.sweep([stem for one in generations for stem in self._stems(one)])
                 self._all(pool, [job for one in generations for job in self._jobs(one)])
                 self._all(pool, [partial(self._finish, one) for one in generations])
             finally:
@@ -183,13 +184,19 @@ class Saving:
         except RunwayError as error:
             generation.errors.append(error)
 
+    def _stems(self, generation: Generation) -> list[str]:
+        """What is about to be written, so may have been left half by a killed worker. Looked at once per run:
+        what another worker begins meanwhile is its own business.
+        """
+        if generation.task is None:
+            return []
+        stems = [self._file_name.stem(generation.id, index) for index in range(len(generation.task.output))]
+        return [*stems, self.manifest_name(generation)]
+
     def _jobs(self, generation: Generation) -> list[Callable[[], None]]:
         if generation.manifest is not None or generation.task is None or generation.errors:
             return []
-        return [
-            (lambda index=index: self._save(generation, index))
-            for index in range(len(generation.task.output))
-        ]
+        return [partial(self._save, generation, index) for index in range(len(generation.task.output))]
 
     def _save(self, generation: Generation, index: int) -> None:
         try:
