@@ -17,6 +17,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 _REST = re.compile(r"bytes=(\d+)-")
 
@@ -39,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Origin
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path = unquote(self.path.partition("?")[0])
         if path.startswith("/v1/tasks/"):
             self._task(path.rpartition("/")[2])
         else:
