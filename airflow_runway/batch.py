@@ -75,6 +75,8 @@ class Item:
     #: The most it may cost, and what it did cost, in credits.
     estimated: float | None = None
     charged: float | None = None
+    #: Random text in the callback URL, by which a lost answer can be recognised.
+    token: str = ""
     #: What earlier generations of this item were charged, in credits.
     spent: float = 0.0
     #: Whether another try of the same thing may do better.

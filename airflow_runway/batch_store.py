@@ -1,11 +1,11 @@
-"""Where a batch is written down: Airflow's ``task_state_store``, in entries of a few items. Safe for several threads."""
+"""Where a batch is written down: Airflow's ``task_state_store``, in entries of a few items; for several threads."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.batch import ITEMS_PER_CHUNK, Item, State, read_item
@@ -31,6 +31,8 @@ class _Header:
     max_tries: int | None
     #: How many entries of items there are.
     chunks: int = 0
+    #: Whether the batch has come to its end.
+    concluded: bool = False
 
 
 class BatchStore:
@@ -44,8 +46,8 @@ class BatchStore:
         self._store: Any = context.get("task_state_store")
         if self._store is None:
             raise RunwayConfigurationError(
-                "RunwayBatchOperator needs Airflow 3.3 or later: without its task_state_store a lost worker would pay "
-                "for the whole batch again. Nothing was sent. Map RunwaySubmitOperator instead."
+                "RunwayBatchOperator needs Airflow 3.3 or later: without its task_state_store a lost worker would "
+                "pay for the whole batch again. Nothing was sent. Map RunwaySubmitOperator instead."
             )
         self._max_tries: int | None = getattr(context["ti"], "max_tries", None)
         self._lock = threading.RLock()
@@ -54,6 +56,8 @@ class BatchStore:
         self._order: list[str] = []
         self._places: dict[str, int] = {}
         self._header = _Header(time.time(), self._max_tries)
+        #: Whether a try begins after the batch had come to its end, or was cleared: what failed is tried again.
+        self.starts_over = False
 
     @property
     def started_at(self) -> float:
@@ -71,7 +75,10 @@ class BatchStore:
             header = self._store.get(KEY)
             if header is not None:
                 self._header = _Header(
-                    float(header["started_at"]), header.get("max_tries"), int(header["chunks"])
+                    float(header["started_at"]),
+                    header.get("max_tries"),
+                    int(header["chunks"]),
+                    bool(header.get("concluded")),
                 )
             for number in range(self._header.chunks):
                 for value in self._store.get(_chunk_key(number)) or ():
@@ -81,8 +88,26 @@ class BatchStore:
                 f"The journal of this batch could not be read ({type(error).__name__}). Nothing was sent and nothing "
                 "was charged; a retry reads it again."
             ) from error
-        if anew and self._header.max_tries != self._max_tries:
-            self._header.started_at, self._header.max_tries = time.time(), self._max_tries
+        cleared = self._header.max_tries != self._max_tries
+        self.starts_over = anew and (cleared or self._header.concluded)
+        if self.starts_over:
+            started_at = time.time() if cleared else self._header.started_at
+            self._header = _Header(started_at, self._max_tries, self._header.chunks)
+            try:
+                self._write_header()
+            except Exception as error:
+                raise RunwayJournalError(
+                    f"The journal of this batch could not be written ({type(error).__name__}). Nothing was sent and "
+                    "nothing was charged; a retry tries again."
+                ) from error
+
+    def conclude(self) -> None:
+        """Record that the batch has come to its end; trouble is logged."""
+        self._header.concluded = True
+        try:
+            self._write_header()
+        except Exception:
+            log.warning("The end of the batch could not be written down.", exc_info=True)
 
     def items(self) -> list[Item]:
         """All items, in the order in which they were first recorded."""
@@ -161,22 +186,13 @@ class BatchStore:
         if numbers[-1] >= self._header.chunks:
             # First: an entry that is not counted would never be read.
             self._header.chunks = numbers[-1] + 1
-            self.write_header()
+            self._write_header()
         for number in numbers:
             keys_in_it = self._order[number * ITEMS_PER_CHUNK : (number + 1) * ITEMS_PER_CHUNK]
             self._store.set(_chunk_key(number), [self._items[key].as_json() for key in keys_in_it])
 
-    def write_header(self) -> None:
-        """Record when the batch began, and how many entries it has."""
-        self._store.set(
-            KEY,
-            {
-                "version": 1,
-                "started_at": self._header.started_at,
-                "max_tries": self._header.max_tries,
-                "chunks": self._header.chunks,
-            },
-        )
+    def _write_header(self) -> None:
+        self._store.set(KEY, {"version": 1, **asdict(self._header)})
 
 
 def _chunk_key(number: int) -> str:

@@ -120,8 +120,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
-        self.on_ambiguous_submit = _one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
-        self.on_clear = _one_of("on_clear", on_clear, "reuse", "regenerate")
+        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")
         if max_credits is not None and not max_credits >= 0:
             raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
         self.max_credits = max_credits
@@ -304,7 +304,14 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         )
 
 
-def _one_of(name: str, value: str, *words: str) -> str:
+def one_of(name: str, value: str, *words: str) -> str:
+    """An argument that must be one of a few words; checked when the Dag is parsed.
+
+    :param name: the argument's name.
+    :param value: what was given.
+    :param words: what it may be.
+    :raises ValueError: if it is none of them.
+    """
     if value not in words:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}, not {value!r}")
     return value

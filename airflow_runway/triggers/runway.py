@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from airflow_runway.observing import Story
 from airflow_runway.polling import (
@@ -20,24 +19,21 @@ from airflow_runway.polling import (
     after_look,
     first_look,
 )
-from airflow_runway.redaction import redact
 from airflow_runway.triggers.poll_hub import Clock, poll_hub
+from airflow_runway.triggers.stopping import CancelsWhenStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-#: States of an Airflow task after which nobody will come back for the generation. Not among them is whatever
-#: a clear leads to: there the next try may hold the same generation. A task that is not found any more (its
-#: run was deleted) counts as not over: nobody said that the clip is unwanted.
-TASK_IS_OVER = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
 
 #: Seconds after the deadline for which a last look may be late, because the gateway bears no more reads; then
 #: the event says "not finished", and the worker looks once more.
 PATIENCE_AT_DEADLINE = 30.0
 
 
-class RunwayTaskTrigger(BaseTrigger):
-    """Waits in the poll hub of its connection for one generation, until it has ended or its deadline has passed, then fires once.
+class RunwayTaskTrigger(CancelsWhenStopped):
+    """Waits in the poll hub of its connection until one generation has ended or its deadline has passed.
+
+    It fires once.
 
     What is stored in Airflow's database: connection id, task id, deadline, settings. Never a key, a prompt or
     a URL; the event carries none either, the worker reads the task anew.
@@ -92,37 +88,9 @@ class RunwayTaskTrigger(BaseTrigger):
         # is treated as killed.
         yield TriggerEvent(event)
 
-    async def on_kill(self) -> None:
-        """Cancel the generation, if Airflow itself says that the task is over.
-
-        Airflow 3.3 calls this also when a trigger merely moved to another triggerer, and interrupts it after
-        about a second; so the work is a task of its own, and asks first.
-        """
-        if self.cancel_on_kill:
-            self._stopping = asyncio.create_task(self._cancel_if_over())
-            await asyncio.shield(self._stopping)
-
-    async def _cancel_if_over(self) -> None:
-        from airflow_runway.hooks.runway import RunwayHook
-        from airflow_runway.triggers.task_state import state_of
-
-        try:
-            state = await state_of(self.task_instance)
-            if state not in TASK_IS_OVER:
-                self.log.info(
-                    "Runway task %s goes on: the Airflow task is %s, not ended.", self.runway_task_id, state
-                )
-                return
-            outcome = await RunwayHook(self.runway_conn_id).acancel_task(self.runway_task_id)
-            self.log.info(
-                "Runway task %s: the Airflow task is %s; cancelling: %s.", self.runway_task_id, state, outcome
-            )
-        except Exception as error:
-            self.log.warning(
-                "Runway task %s goes on: Airflow or the gateway could not be asked (%s).",
-                self.runway_task_id,
-                redact(error),
-            )
+    def generations(self) -> list[str]:
+        """The one generation that is waited for."""
+        return [self.runway_task_id]
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_runway.hooks.runway import RunwayHook

@@ -13,6 +13,7 @@ import airflow_runway
 
 ROOT = Path(airflow_runway.__file__).parent
 INNER = (
+    "batch",
     "connection_settings", "conversations", "decoding", "envelopes", "exceptions", "expectation", "failures",
     "gateways", "media_checks", "media_references", "media_types", "models", "pacing", "polling", "redaction",
     "reporting",
