@@ -50,7 +50,7 @@ class CancelsWhenStopped(BaseTrigger):
         try:
             state = await state_of(self.task_instance)
             if state not in TASK_IS_OVER:
-                self.log.info("%s: goes on, the Airflow task is %s, not ended.", _named(ids), state)
+                self.log.info("%s goes on: the Airflow task is %s, not ended.", _named(ids), state)
                 return
             hook = RunwayHook(self.runway_conn_id)
             turns = asyncio.Semaphore(_AT_ONCE)
@@ -58,7 +58,7 @@ class CancelsWhenStopped(BaseTrigger):
                 await asyncio.gather(*(self._cancel(hook, one, str(state), turns) for one in ids))
         except Exception as error:
             self.log.warning(
-                "%s: goes on, Airflow or the gateway could not be asked (%s).", _named(ids), redact(error)
+                "%s goes on: Airflow or the gateway could not be asked (%s).", _named(ids), redact(error)
             )
 
     async def _cancel(
@@ -75,4 +75,4 @@ class CancelsWhenStopped(BaseTrigger):
 
 
 def _named(ids: Sequence[str]) -> str:
-    return f"Runway task {ids[0]}" if len(ids) == 1 else f"{len(ids)} Runway tasks"
+    return f"Runway task {ids[0]}" if len(ids) == 1 else f"A batch of {len(ids)} Runway tasks"
