@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tenacity.wait import wait_base
 
     from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.transfers.saving import Generation, Saving
+    from airflow_runway.transfers.generation import Generation
+    from airflow_runway.transfers.saving import Saving
 
 #: Bytes of the largest file that is taken unless an author says otherwise.
 LARGEST_FILE = 8 * 2**30
@@ -170,7 +171,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
 
     def _settle(self, generations: Sequence[Generation], context: Context) -> None:
         """Raise what is to be raised, record what is to be recorded."""
-        from airflow_runway.transfers.saving import is_final, together
+        from airflow_runway.transfers.generation import is_final, together
 
         failed = [(one, one.error) for one in generations]
         errors = [(one, error) for one, error in failed if error is not None]
