@@ -28,6 +28,9 @@ with DAG("clip_ready", schedule=CLIPS):
     @task
     def look(triggering_asset_events=None):
         """What the events tell, by URI."""
-        return {asset.uri: events[-1].extra for asset, events in triggering_asset_events.items()}
+        # Under the alias and under each asset.
+        return {
+            event.asset.uri: event.extra for events in triggering_asset_events.values() for event in events
+        }
 
     look()
