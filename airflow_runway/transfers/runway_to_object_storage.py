@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_runway.conversations import checked_task_id
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError
+from airflow_runway.redaction import redact
 from airflow_runway.transfers.naming import DEFAULT_PATTERN, FileName
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from tenacity.wait import wait_base
 
     from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.transfers.saving import Generation, Saving
+    from airflow_runway.transfers.generation import Generation
+    from airflow_runway.transfers.saving import Saving
 
 #: Bytes of the largest file that is taken unless an author says otherwise.
 LARGEST_FILE = 8 * 2**30
@@ -159,11 +161,17 @@ class RunwayToObjectStorageOperator(BaseOperator):
     def _folder(self) -> ObjectStoragePath:
         if not isinstance(self.destination, str | ObjectStoragePath) or not str(self.destination).strip():
             raise RunwayConfigurationError("destination is empty. Nothing was fetched; give a folder's URL.")
-        return ObjectStoragePath(self.destination)
+        try:
+            return ObjectStoragePath(self.destination)
+        except Exception as error:
+            raise RunwayConfigurationError(
+                f"destination {redact(self.destination, limit=200)!r} is nothing that ObjectStoragePath understands: "
+                f"{redact(error, limit=200)}. Nothing was fetched."
+            ) from None
 
     def _settle(self, generations: Sequence[Generation], context: Context) -> None:
         """Raise what is to be raised, record what is to be recorded."""
-        from airflow_runway.transfers.saving import is_final, together
+        from airflow_runway.transfers.generation import is_final, together
 
         failed = [(one, one.error) for one in generations]
         errors = [(one, error) for one, error in failed if error is not None]

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import tenacity
 
-from airflow_runway.exceptions import (
-    RunwayError,
-    RunwayTaskLostError,
-    RunwayTransferError,
-    RunwayTransferRefusedError,
-)
+from airflow_runway.exceptions import RunwayError, RunwayTaskLostError, RunwayTransferError
 from airflow_runway.media_types import EXTENSIONS
 from airflow_runway.models import TaskStatus
 from airflow_runway.reporting import unhappy_ending
 from airflow_runway.transfers.download import AlreadyThereError, Download, media_type_of
 from airflow_runway.transfers.fetching import Fetcher
+from airflow_runway.transfers.generation import Generation
 from airflow_runway.transfers.manifest import complete_files, file_entry, manifest_of
 from airflow_runway.transfers.probe import measure
 
@@ -36,56 +31,8 @@ if TYPE_CHECKING:
     from airflow_runway.transfers.destination import Destination, StoredFile
     from airflow_runway.transfers.naming import FileName
 
-T = TypeVar("T")
-
 #: Tries of a read.
 READS: Final = 3
-
-
-@dataclass(slots=True)
-class Generation:
-    """One generation and how far it has come."""
-
-    id: str
-    #: The last reading.
-    task: RunwayTask | None = None
-    #: Files that are saved, by index.
-    files: dict[int, dict[str, Any]] = field(default_factory=dict)
-    errors: list[RunwayError] = field(default_factory=list)
-    #: Complete, or of a failure that is to be recorded.
-    manifest: dict[str, Any] | None = None
-
-    @property
-    def error(self) -> RunwayError | None:
-        """What went wrong: the only error, or one about all."""
-        return together(self.errors, f"Runway task {self.id}") if self.errors else None
-
-
-def together(errors: Sequence[RunwayError], subject: str) -> RunwayError:
-    """One error for several. Airflow does not retry it if a retry can mend none of them.
-
-    :param errors: at least one.
-    :param subject: what they are about.
-    """
-    if len(errors) == 1:
-        return errors[0]
-    final = all(is_final(error) for error in errors)
-    kind = RunwayTransferRefusedError if final else RunwayTransferError
-    listed = " | ".join(str(error) for error in errors[:20])
-    return kind(
-        f"{subject}: {len(errors)} failures. {listed}{' | ...' if len(errors) > 20 else ''} | What could be saved "
-        "is saved, and is found again by a retry."
-    )
-
-
-def is_final(error: RunwayError) -> bool:
-    """Whether a retry would meet the same error.
-
-    :param error: any of ours.
-    """
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
-    return isinstance(error, AirflowFailException)
 
 
 class Saving:

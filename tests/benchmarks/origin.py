@@ -1,6 +1,6 @@
 """A gateway and its CDN in one process: finished generations whose outputs are files of a folder, by sendfile.
 
-Run as ``python origin.py FOLDER [BYTES_PER_SECOND]``; prints its address, ends with standard input. The task
+Run as ``python origin.py FOLDER BYTES_PER_SECOND DELAY``; prints its address, ends with standard input. The task
 ``a+b`` has the files ``a`` and ``b`` as outputs.
 """
 
@@ -26,8 +26,8 @@ class _Origin(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, folder: Path, pace: int) -> None:
-        self.folder, self.pace = folder, pace
+    def __init__(self, folder: Path, pace: int, delay: float) -> None:
+        self.folder, self.pace, self.delay = folder, pace, delay
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request, client_address) -> None:
@@ -40,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Origin
 
     def do_GET(self) -> None:
+        time.sleep(self.server.delay)
         path = unquote(self.path.partition("?")[0])
         if path.startswith("/v1/tasks/"):
             self._task(path.rpartition("/")[2])
@@ -88,14 +89,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def origin(folder: Path, pace: int = 0):
+def origin(folder: Path, pace: int = 0, delay: float = 0.0):
     """The server as a process of its own; gives its address.
 
     :param folder: where the files are.
     :param pace: bytes per second of each download; 0 = as fast as it goes.
+    :param delay: seconds before each answer, as a distant host has them.
     """
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder), str(pace)],
+        [sys.executable, __file__, str(folder), str(pace), str(delay)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -109,7 +111,7 @@ def origin(folder: Path, pace: int = 0):
 
 
 if __name__ == "__main__":
-    server = _Origin(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    server = _Origin(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()

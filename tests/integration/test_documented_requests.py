@@ -66,8 +66,10 @@ def test_each_ends_in_a_saved_file(emulator, gptplus5_emulator, picture, tmp_pat
     charges += gptplus5_emulator.ledger()["charges"]
     assert len(charges) == 5
     for name, charge in zip(COMETAPI + GPTPLUS5, charges, strict=True):
-        (file,) = (tmp_path / name).iterdir()
-        assert file.name == f"{charge['runway_task_id']}-0.mp4"
+        runway_task_id = charge["runway_task_id"]
+        names = {path.name for path in (tmp_path / name).iterdir()}
+        assert names == {f"{runway_task_id}-0.mp4", f"{runway_task_id}.manifest.json"}
+        file = tmp_path / name / f"{runway_task_id}-0.mp4"
         saved = decode(file)
         assert (saved.codec, saved.pixels) == ("h264", "yuv420p")
         assert saved.distinct_frames > 1

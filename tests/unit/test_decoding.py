@@ -227,3 +227,21 @@ class TestRead:
 
     def test_a_web_page_with_404_is_not_the_official_apis_word(self):
         assert type(decode_task(answered(b"<html>", 404), RUNWAY, "t1")) is RunwayReadError
+
+
+@pytest.mark.parametrize(
+    ("finish_time", "finished_at"),
+    [
+        (1773366766, "2026-03-13T01:52:46+00:00"),
+        (0, None),
+        (None, None),
+        (True, None),
+        ("soon", None),
+        (10**15, None),
+    ],
+)
+def test_when_it_ended(finish_time, finished_at):
+    inner = {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4"]}
+    record = {"task_id": "t1", "status": "SUCCESS", "finish_time": finish_time, "data": inner}
+    task = decode_task(answered({"code": "success", "message": "", "data": record}), COMET, "t1")
+    assert (task.status, task.finished_at) == (TaskStatus.SUCCEEDED, finished_at)

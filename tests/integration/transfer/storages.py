@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Environment variable of the connection to the S3 server.
 CONNECTION = "AIRFLOW_CONN_AWS_MOTO"

@@ -1,4 +1,4 @@
-"""Fault × storage: nothing wrong is ever saved, everything right is saved in the end."""
+"""Every fault on every storage: nothing wrong is ever saved, everything right is saved in the end."""
 
 from __future__ import annotations
 

@@ -30,3 +30,11 @@ def test_another_process_signs_differently() -> None:
 def test_every_link_is_fresh() -> None:
     signer = LinkSigner()
     assert signer.sign("/a", 1.0) != signer.sign("/a", 1.0)
+
+
+def test_a_revoked_link_is_refused_and_no_other() -> None:
+    signer = LinkSigner(b"secret")
+    one, other = (signer.sign("/_outputs/t/0.mp4", 10).partition("_jwt=")[2] for _ in range(2))
+    signer.revoke(one)
+    assert not signer.allows("/_outputs/t/0.mp4", one, 1)
+    assert signer.allows("/_outputs/t/0.mp4", other, 1)

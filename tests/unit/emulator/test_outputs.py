@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,3 +94,61 @@ def test_faults_of_downloads(client: TestClient, finished: str) -> None:
     rule = {"on": "output", "kind": "slow", "bytes_per_second": len(whole) * 10}
     client.post("/_emulator/faults", json=rule)
     assert client.get(link).content == whole
+
+
+def rule(client: TestClient, **fields: Any) -> None:
+    answer = client.post("/_emulator/faults", json={"on": "output", **fields})
+    assert answer.status_code == 200, answer.text
+
+
+def digest_of(answer: Any) -> bytes:
+    return base64.b64decode(answer.headers["repr-digest"].removeprefix("sha-256=:").removesuffix(":"))
+
+
+def test_a_download_that_lies(client: TestClient, finished: str) -> None:
+    link = link_of(client, finished)
+    whole = client.get(link)
+    right = hashlib.sha256(whole.content).digest()
+    rule(client, kind="wrong_digest")
+    wrong = client.get(link)
+    assert (wrong.content, digest_of(wrong) != right) == (whole.content, True)
+    rule(client, kind="corrupt", bytes=70_000 % len(whole.content))
+    corrupt = client.get(link)
+    assert digest_of(corrupt) == right
+    same = 70_000 % len(whole.content)
+    assert corrupt.content[:same] == whole.content[:same]
+    assert all(one != other for one, other in zip(corrupt.content[same:], whole.content[same:], strict=True))
+    rule(client, kind="ignore_range")
+    ignored = client.get(link, headers={"Range": "bytes=10-"})
+    assert (ignored.status_code, ignored.content) == (200, whole.content)
+    rule(client, kind="wrong_length", more=7)
+    with pytest.raises(ConnectionAbortedError):
+        client.get(link)
+
+
+def test_a_faulty_download_can_be_gone_on_with(client: TestClient, finished: str) -> None:
+    """It looks like the right one: entity tag, ranges, length."""
+    link = link_of(client, finished)
+    whole = client.get(link)
+    rule(client, kind="slow", bytes_per_second=len(whole.content) * 10)
+    part = client.get(link, headers={"Range": "bytes=10-"})
+    assert (part.status_code, part.content) == (206, whole.content[10:])
+    size = len(whole.content)
+    assert part.headers["content-range"] == f"bytes 10-{size - 1}/{size}"
+    assert part.headers["etag"] == whole.headers["etag"]
+
+
+@pytest.mark.parametrize("kind", ["stall", "expire"])
+def test_a_download_that_ends_early(kind: str, client: TestClient, finished: str) -> None:
+    link = link_of(client, finished)
+    rule(client, kind=kind, bytes=100, **({"seconds": 0} if kind == "stall" else {}))
+    with pytest.raises(ConnectionAbortedError):
+        client.get(link)
+    assert client.get(link).status_code == (403 if kind == "expire" else 200)
+    assert client.get(link_of(client, finished)).status_code == 200
+
+
+def test_a_download_that_leads_elsewhere(client: TestClient, finished: str) -> None:
+    rule(client, kind="redirect", location="http://169.254.169.254/", status=302)
+    answer = client.get(link_of(client, finished))
+    assert (answer.status_code, answer.headers["location"]) == (302, "http://169.254.169.254/")

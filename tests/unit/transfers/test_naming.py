@@ -31,8 +31,9 @@ def test_names(pattern, name, manifest):
 @pytest.mark.parametrize(
     "pattern",
     [
-        "", " ", "/{index}", "//x", "a//b", "a/", "..", "../{index}", "a/../b", "a/./b", "a/ ../b", "~\\x", "a\\b", "a\nb",
-        "a\x00b", "a\x7fb", "a?b", "a#b", "a*b", "a[1]", "s3::x", "{", "}", "{}", "{0}", "{index!r}", "{index.real}",
+        "", " ", "/{index}", "//x", "a//b", "a/", "..", "../{index}", "a/../b", "a/./b", "a/ ../b",
+        "~\\x", "a\\b", "a\nb", "a\x00b",
+        "a\x7fb", "a?b", "a#b", "a*b", "a[1]", "s3::x", "{", "}", "{}", "{0}", "{index!r}", "{index.real}",
         "{index[0]}", "{index:>9999999}", "{index:{index}}", "{runway_task_id:9}", "{run_id}", "{extension}/x",
         " {index}", "{index} /x", "x" * (LONGEST_SEGMENT + 1), "/".join(["x" * 190] * 5), "\ud800", None, 7,
     ],
@@ -46,9 +47,9 @@ def test_several_need_different_names():
     one_name, no_index = FileName.parse("clip{extension}"), FileName.parse("{runway_task_id}{extension}")
     one_name.check_tasks(1)
     one_name.check_outputs(1)
-    with pytest.raises(RunwayConfigurationError, match="needs {runway_task_id}"):
+    with pytest.raises(RunwayConfigurationError, match=r"needs \{runway_task_id\}"):
         FileName.parse("{index}{extension}").check_tasks(2)
-    with pytest.raises(RunwayConfigurationError, match="needs {index}"):
+    with pytest.raises(RunwayConfigurationError, match=r"needs \{index\}"):
         no_index.check_outputs(2)
 
 
@@ -56,7 +57,7 @@ def test_several_need_different_names():
     ("pattern", "media_type"), [("clip.mp4", "image/png"), ("x.{index}.PNG", "video/mp4")]
 )
 def test_a_fixed_extension_must_be_true(pattern, media_type):
-    with pytest.raises(RunwayTransferRefusedError, match="End file_name with {extension}"):
+    with pytest.raises(RunwayTransferRefusedError, match=r"End file_name with \{extension\}"):
         FileName.parse(pattern).name("t1", 0, media_type)
 
 

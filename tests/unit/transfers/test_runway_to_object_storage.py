@@ -208,6 +208,7 @@ class TestBeforeAnythingIsFetched:
             {"runway_task_id": None},
             {"runway_task_id": ["t1", 7]},
             {"destination": " "},
+            {"destination": "nowhere://bucket/x"},
             {"file_name": "../{index}{extension}"},
             {"file_name": "/etc/{index}"},
             {"file_name": "{run_id}"},
@@ -222,7 +223,7 @@ class TestBeforeAnythingIsFetched:
 
     def test_several_outputs_with_one_name(self, save, world):
         world.outputs = 2
-        with pytest.raises(RunwayConfigurationError, match="needs {index}"):
+        with pytest.raises(RunwayConfigurationError, match=r"needs \{index\}"):
             save(file_name="{runway_task_id}{extension}")
         assert not world.downloads()
 
