@@ -25,7 +25,6 @@ import asyncio
 import contextvars
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -36,6 +35,7 @@ from airflow_runway.pacing import Agenda, Pace
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from airflow_runway.gateways import Endpoint
@@ -240,9 +240,7 @@ class PollHub:
                 del self._known_at[runway_task_id]
 
     def _note(self, waiting: int) -> None:
-        observing.show(
-            observing.IN_TRIGGERER, "runway.waiting", waiting, conn_id=self._hook.runway_conn_id
-        )
+        observing.show(observing.IN_TRIGGERER, "runway.waiting", waiting, conn_id=self._hook.runway_conn_id)
 
 
 class Watch:

@@ -37,7 +37,7 @@ PATIENCE_AT_DEADLINE = 30.0
 
 
 class RunwayTaskTrigger(BaseTrigger):
-    """Waits in the poll hub of its connection for one generation, until it has ended or its deadline has passed, then fires once.
+    """Waits for one generation in the poll hub of its connection, then fires once: ended, or past its deadline.
 
     What is stored in Airflow's database: connection id, task id, deadline, settings. Never a key, a prompt or
     a URL; the event carries none either, the worker reads the task anew.
