@@ -25,7 +25,9 @@ WARM_UP = 8.0
 
 def options(parser) -> None:
     parser.add_argument("--waiting", type=int, default=2000, help="tasks for the comparison")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000], help="tasks for the growth")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[500, 1000, 2000], help="tasks for the growth"
+    )
     parser.add_argument("--seconds", type=float, default=6.0, help="measured time of each run")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, interleaved; the median counts")
 
@@ -70,6 +72,8 @@ def run(args) -> None:
         table(
             "Ours over TLS, as it grows",
             ("waiting", "ms per read"),
-            [*zip(args.sizes, (f"{value:.3f}" for value in growth), strict=True),
-             ("slope per 1,000", f"{per_thousand:+.3f}")],
+            [
+                *zip(args.sizes, (f"{value:.3f}" for value in growth), strict=True),
+                ("slope per 1,000", f"{per_thousand:+.3f}"),
+            ],
         )

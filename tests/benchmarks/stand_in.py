@@ -13,9 +13,12 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 BODY = json.dumps(
     {
@@ -30,7 +33,7 @@ BODY = json.dumps(
 
 class _Gateway(asyncio.Protocol):
     reads = 0
-    tasks: set[bytes] = set()
+    tasks: ClassVar[set[bytes]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
