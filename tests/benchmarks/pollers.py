@@ -1,6 +1,7 @@
 """One way to wait for many tasks, as a process of its own, which measures its own CPU.
 
-``python -m tests.benchmarks.pollers WAY COUNT URL CERTIFICATE WARM_UP SECONDS`` prints CPU seconds and reads.
+``python -m tests.benchmarks.pollers WAY COUNT URL CERTIFICATE SECONDS`` prints CPU seconds and reads,
+from when there has been a read per task on.
 Everybody waits 8 to 12 seconds between two reads of a task. Time runs faster than that, by as much as a way can
 bear without falling behind: a client that is late all the time is measured in its worst condition.
 """
@@ -113,10 +114,12 @@ async def ours(ids: list[str], url: str, certificate: str) -> None:
 WAYS = {"limit": limit, "ours": ours, "session per poll": session_per_poll, "SDK": sdk}
 
 
-async def _measured(way: str, count: int, url: str, certificate: str, warm_up: float, seconds: float) -> None:
+async def _measured(way: str, count: int, url: str, certificate: str, seconds: float) -> None:
     ids = [f"17f20503-6c24-4c16-946b-{number:012d}" for number in range(count)]
     polling = asyncio.create_task(WAYS[way](ids, url, certificate))
-    await asyncio.wait([polling], timeout=warm_up)
+    began = _reads(url, certificate)
+    while not polling.done() and _reads(url, certificate) - began < count:
+        await asyncio.wait([polling], timeout=1.0)
     reads, cpu = _reads(url, certificate), time.process_time()
     await asyncio.wait([polling], timeout=seconds)
     cpu = time.process_time() - cpu
@@ -136,5 +139,5 @@ def _reads(url: str, certificate: str) -> int:
 
 
 if __name__ == "__main__":
-    way, count, url, certificate, warm_up, seconds = sys.argv[1:]
-    asyncio.run(_measured(way, int(count), url, certificate, float(warm_up), float(seconds)))
+    way, count, url, certificate, seconds = sys.argv[1:]
+    asyncio.run(_measured(way, int(count), url, certificate, float(seconds)))

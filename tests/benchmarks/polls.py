@@ -19,8 +19,6 @@ from tests.benchmarks.stand_in import stand_in
 from tests.benchmarks.table import slope, table
 
 HELP = "CPU per read, plaintext and TLS"
-#: Until every task has been read about once.
-WARM_UP = 8.0
 
 
 def options(parser) -> None:
@@ -38,7 +36,7 @@ def run(args) -> None:
 
         def milliseconds(way: str, count: int, url: str) -> float:
             command = [sys.executable, "-m", "tests.benchmarks.pollers", way, str(count), url]
-            command += [server.certificate, str(WARM_UP), str(args.seconds)]
+            command += [server.certificate, str(args.seconds)]
             environment = {**os.environ, "AIRFLOW_HOME": folder, "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
             done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
             if done.returncode:

@@ -64,9 +64,7 @@ def test_a_clock_that_went_back_begins_anew():
 
 
 @given(
-    st.lists(
-        st.tuples(st.floats(0, 1e6), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=20
-    ),
+    st.lists(st.tuples(st.floats(0, 1e6), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=20),
     st.floats(5, 600),
 )
 def test_whatever_is_reported_the_bounds_hold(readings, interval):

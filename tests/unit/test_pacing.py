@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from airflow_runway import pacing
@@ -74,7 +76,7 @@ class TestPace:
             for part in range(10):
                 pace.went_well(100.0 + second + part / 10)
             rates.append(pace.rate)
-        steps = [later - earlier for earlier, later in zip(rates[:50], rates[1:51], strict=True)]
+        steps = [later - earlier for earlier, later in pairwise(rates[:50])]
         assert min(steps) == pytest.approx(max(steps))
         assert rates[20] < pacing.FASTEST
         assert rates[-1] == pacing.FASTEST
