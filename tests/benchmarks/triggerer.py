@@ -74,12 +74,14 @@ def _of_size(size, args, home, environment, components, server) -> list[object]:
     reads = (server.count()[0] - reads) / (time.time() - began)
     notes = [json.loads(line) for line in probe.read_text().splitlines()]
     window = [note for note in notes if note["at"] >= began]
+    print(f"{size} waiting: {len(window)} s of probing", flush=True)
     lags = sorted(lag * 1000 for note in window for lag in note["lags"])
     cpu = (window[-1]["cpu"] - window[0]["cpu"]) / (window[-1]["at"] - window[0]["at"])
+    print(f"{size} waiting: measured, restarting", flush=True)
     _stop(components)
     again = _all_read(size, components, server, probe)
     _stop(components)
-    return [
+    row = [
         size,
         round(statistics.median(lags), 1),
         round(lags[int(len(lags) * 0.99)], 1),
@@ -90,10 +92,12 @@ def _of_size(size, args, home, environment, components, server) -> list[object]:
         round(first, 1),
         round(again, 1),
     ]
+    print(row, flush=True)
+    return row
 
 
 def _all_read(size, components, server, probe) -> float:
-    """Seconds from the first trigger's start until every clip has been read."""
+    """Seconds from the first trigger's start until every clip has been read; Airflow starts them one by one."""
     probe.unlink(missing_ok=True)
     server.reset()
     components.start("triggerer", "triggerer", "--skip-serve-logs", "--capacity", str(size + 10))
@@ -112,4 +116,4 @@ def _stop(components) -> None:
     import signal
 
     components["triggerer"].signal(signal.SIGTERM)
-    components.wait_for_end("triggerer", 60)
+    components.wait_for_end("triggerer", 240)
