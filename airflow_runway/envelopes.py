@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CODES_OF_SUCCESS = frozenset({"200", "0", "success", ""})
+#: Made once: ``json.loads`` with an argument makes one per call.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 _RECORD_MARKS = ("task_id", "status", "state", "task_status")
 
 
@@ -70,7 +72,7 @@ def parse(body: bytes) -> Any:
     :param body: raw bytes of any kind.
     """
     try:
-        return json.loads(body, parse_constant=lambda _: None)
+        return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         return None
 
@@ -94,6 +96,8 @@ def complaint_of(value: Any) -> Complaint:
     :param value: a parsed body.
     """
     found = _complaint_of(value)
+    if not found:
+        return found
     # Gateways pass the upstream's body on as text in their own message.
     inner = _complaint_of(parse(found.message.encode())) if found.message.startswith("{") else None
     if inner:

@@ -15,18 +15,18 @@ Nothing in here can make a task fail.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.exceptions import RunwayError, RunwayTaskLostError, RunwayTaskTimeoutError
-from airflow_runway.models import RunwayTask
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Iterator, Mapping
 
+    from airflow_runway.models import RunwayTask
     from airflow_runway.polling import Finished, GaveUp
 
 #: Where Airflow's statistics are set up, by the process that we are in; the first that exists. In a triggerer

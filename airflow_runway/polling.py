@@ -17,7 +17,7 @@ When the next look comes:
   (:mod:`airflow_runway.expectation`);
 - THROTTLED: 30 seconds later at least; after trouble: an interval, doubled up to a minute, and never before a
   ``Retry-After`` has passed;
-- always varied by a fifth, never less than 5 seconds later, and at the deadline at the latest.
+- always varied by a fifth, never less than 5 seconds later, and otherwise at the deadline at the latest.
 
 Waiting hurts nobody, giving up early may lose a clip that was paid for. So passing trouble never ends a wait
 before its deadline; only a wait that has *never* had a readable answer ends after ten tries, as a matter of

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_runway.operators.batch import RunwayBatchOperator
     from airflow_runway.operators.batch_requests import Request
     from airflow_runway.operators.batch_run import BatchRun
-    from airflow_runway.transfers.saving import Generation, Saving
+    from airflow_runway.transfers.generation import Generation
+    from airflow_runway.transfers.saving import Saving
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 #: Reasons that an error repeats.

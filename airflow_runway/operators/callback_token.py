@@ -1,4 +1,4 @@
-"""Random text in a callback URL, by which the callback of a submission whose answer was lost can be told from others."""
+"""Random text in a callback URL: it tells the callback of a submission whose answer was lost from all others."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
     :param wait_for_completion: also wait until the generation has ended, and return it as a dict like
         :class:`~airflow_runway.sensors.runway.RunwayTaskSensor`.
     :param deferrable: with ``wait_for_completion``: wait in the triggerer, holding no worker.
-    :param poll_interval: with ``wait_for_completion``: seconds between looks, at least 5; varied by a fifth.
+    :param poll_interval: with ``wait_for_completion``: seconds between looks, typically, at least 5; where the
+        server reports progress, a half to three times of it. See ``airflow_runway.polling``.
     :param timeout: with ``wait_for_completion``: seconds, or a ``timedelta``, after the submission.
     :param cancel_on_timeout: with ``wait_for_completion``: cancel what is unfinished at the deadline.
     :param cancel_on_kill: cancel what is unfinished when somebody stops the task.

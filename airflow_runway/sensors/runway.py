@@ -49,7 +49,8 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
     :param runway_task_id: the id to wait for, e.g. ``submit.output``; templated.
     :param runway_conn_id: id of a connection of type ``runway``.
     :param deferrable: wait in the triggerer.
-    :param poke_interval: seconds between looks, at least 5, in mode ``reschedule`` 10; varied by a fifth.
+    :param poke_interval: seconds between looks, typically, at least 5, in mode ``reschedule`` 10; where the
+        server reports progress, a half to three times of it. See ``airflow_runway.polling``.
     :param timeout: seconds (or ``timedelta``) after the sensor's first look; Airflow's default is 7 days.
     :param cancel_on_timeout: cancel what is unfinished at the ``timeout``. Off, since a sensor may be one of
         several that watch the same generation.

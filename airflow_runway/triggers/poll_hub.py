@@ -25,7 +25,7 @@ import asyncio
 import contextvars
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -36,6 +36,7 @@ from airflow_runway.pacing import Agenda, Pace
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from airflow_runway.gateways import Endpoint
@@ -47,7 +48,7 @@ Found = RunwayTask | RunwayError
 MOST_AT_ONCE = 80
 #: Seconds between looks for those whose patience has ended, while reads are held back.
 LATE_CHECK = 1.0
-#: Seconds between two notes of how many are waiting.
+#: Seconds between two notes to Airflow's statistics.
 NOTE_INTERVAL = 5.0
 
 
@@ -97,6 +98,7 @@ class PollHub:
         self._known_at: dict[str, Endpoint] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._polls: Counter[str] = Counter()
         self._noted_at = float("-inf")
         self._checked_at = float("-inf")
         self._stack = AsyncExitStack()
@@ -145,7 +147,7 @@ class PollHub:
         for read in reads:
             read.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
-        self._note(0)
+        await self._note(0)
         await self._stack.aclose()
 
     def _set_timer(self, now: float) -> None:
@@ -214,7 +216,7 @@ class PollHub:
             result = observing.UNREADABLE
             if isinstance(found, RunwayReadError) and not isinstance(found, RunwayReadRefusedError):
                 self._pace.was_too_fast(now, found.retry_after)
-        observing.count(observing.IN_TRIGGERER, "runway.polls", result=result)
+        self._polls[result] += 1
         self._agenda.drop(runway_task_id)
         for future, _ in self._waiting.pop(runway_task_id, ()):
             if not future.done():
@@ -239,8 +241,17 @@ class PollHub:
             for runway_task_id in self._known_at.keys() - self._waiting.keys():
                 del self._known_at[runway_task_id]
 
-    def _note(self, waiting: int) -> None:
-        observing.show(observing.IN_TRIGGERER, "runway.waiting", waiting, conn_id=self._hook.runway_conn_id)
+    def _note(self, waiting: int) -> asyncio.Future[None]:
+        """Hand the figures over to Airflow's statistics, which parse a file of their own at first."""
+        polls, self._polls = self._polls, Counter()
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(None, _emit, self._hook.runway_conn_id, waiting, polls)
+
+
+def _emit(conn_id: str, waiting: int, polls: Counter[str]) -> None:
+    observing.show(observing.IN_TRIGGERER, "runway.waiting", waiting, conn_id=conn_id)
+    for result, times in polls.items():
+        observing.count(observing.IN_TRIGGERER, "runway.polls", times, result=result)
 
 
 class Watch:

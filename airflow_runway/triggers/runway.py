@@ -31,9 +31,7 @@ PATIENCE_AT_DEADLINE = 30.0
 
 
 class RunwayTaskTrigger(CancelsWhenStopped):
-    """Waits in the poll hub of its connection until one generation has ended or its deadline has passed.
-
-    It fires once.
+    """Waits for one generation in the poll hub of its connection, then fires once: ended, or past its deadline.
 
     What is stored in Airflow's database: connection id, task id, deadline, settings. Never a key, a prompt or
     a URL; the event carries none either, the worker reads the task anew.

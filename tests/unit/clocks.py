@@ -23,7 +23,7 @@ class HastyClock(Clock):
 
     def call_at(self, when, callback):
         def arrive():
-            self.pass_time(max(when - self.time, 0.0))
+            self.pass_time(max(when - self.now(), 0.0))
             callback()
 
         return asyncio.get_running_loop().call_soon(arrive)
@@ -95,3 +95,12 @@ async def settle(rounds=10):
     """Let everything run that can run without time or network."""
     for _ in range(rounds):
         await asyncio.sleep(0)
+
+
+async def until(condition):
+    """Let the network run, until something has happened."""
+    for _ in range(200_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not happen")

@@ -14,8 +14,8 @@ import airflow_runway
 ROOT = Path(airflow_runway.__file__).parent
 INNER = (
     "batch", "connection_settings", "conversations", "decoding", "envelopes", "exceptions", "expectation",
-    "failures", "gateways", "journal", "media_checks", "media_references", "media_types", "models", "pacing", "polling",
-    "redaction", "reporting", "transfers/answers", "transfers/manifest", "transfers/naming",
+    "failures", "gateways", "journal", "media_checks", "media_references", "media_types", "models", "pacing",
+    "polling", "redaction", "reporting", "transfers/answers", "transfers/manifest", "transfers/naming",
 )  # fmt: skip
 HTTP_AND_CLOCKS = {"aiohttp", "asyncio", "httpx", "requests", "socket", "time", "urllib3"}
 

@@ -98,6 +98,40 @@ class TestAfterReading:
         assert read(TaskStatus.RUNNING, decision.wait).wait.looks_without_output == 0
 
 
+class TestFirstLook:
+    def test_a_thousand_waits_that_begin_together_are_spread_over_one_interval(self):
+        chance = random.Random(1)
+        looks = sorted(polling.first_look(wait(interval=20), chance=chance) for _ in range(1000))
+        assert looks[0] >= 5
+        assert looks[-1] <= 25
+        for second in range(5, 25):
+            assert 25 <= sum(second <= look < second + 1 for look in looks) <= 80
+
+
+class TestProgress:
+    def test_the_next_look_comes_when_the_end_is_expected(self):
+        decision = LookAgain(0, wait())
+        for second, progress in ((0, 0.2), (10, 0.4), (20, 0.6), (30, 0.8)):
+            task = RunwayTask("t1", TaskStatus.RUNNING, progress=progress)
+            decision = after_reading(decision.wait, task, now=NOW + second, chance=NoChance())
+        assert 10 < decision.after < 11
+
+    def test_throttled_tasks_are_not_hurried_by_it(self):
+        near = after_reading(
+            wait(), RunwayTask("t1", TaskStatus.RUNNING, progress=0.5), now=NOW, chance=NoChance()
+        )
+        throttled = RunwayTask("t1", TaskStatus.THROTTLED, progress=0.99)
+        decision = after_reading(near.wait, throttled, now=NOW + 10, chance=NoChance())
+        assert decision.after == polling.THROTTLED_INTERVAL
+
+    def test_never_more_often_than_every_five_seconds_with_it_either(self):
+        decision = LookAgain(0, wait(interval=5))
+        for second in range(0, 50, 5):
+            task = RunwayTask("t1", TaskStatus.RUNNING, progress=second / 50)
+            decision = after_reading(decision.wait, task, now=NOW + second, chance=random.Random(second))
+            assert decision.after >= 5
+
+
 class TestNotSeeing:
     def test_a_new_task_may_stay_invisible_for_five_minutes(self):
         first = read(TaskStatus.NOT_VISIBLE)
@@ -165,6 +199,13 @@ class TestAfterTrouble:
 
     def test_retry_after_is_obeyed(self):
         assert fail(error=RunwayReadError("busy.", retry_after=120)).after == 120
+
+    def test_jitter_does_not_shorten_retry_after(self):
+        chance = random.Random(1)
+        error = RunwayReadError("busy.", retry_after=120)
+        pauses = [after_trouble(wait(), error, now=NOW, chance=chance).after for _ in range(100)]
+        assert min(pauses) == 120
+        assert max(pauses) > 130
 
     def test_at_the_deadline_it_ends_and_tells_the_trouble(self):
         decision = fail(wait(seen=True), now=NOW + 600)

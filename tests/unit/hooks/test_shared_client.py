@@ -7,6 +7,7 @@ from unit.scripted import KEY, Scripted
 
 from airflow_runway.connection_settings import read_connection
 from airflow_runway.conversations import Call
+from airflow_runway.hooks import shared_client as shared_client_module
 from airflow_runway.hooks import transport
 from airflow_runway.hooks.shared_client import shared_client
 
@@ -119,6 +120,83 @@ async def test_a_refused_key_is_looked_up_again_once_for_all(gateway_server, ses
     assert look_up.count == 2
     assert len(sessions) == 2
     assert all(session.closed for session in sessions)
+
+
+@pytest.fixture
+def later():
+    """Let the look-ups of a client be older than they are."""
+
+    def age(client, seconds):
+        client._current.fresh_until -= seconds
+
+    return age
+
+
+async def settled(client):
+    """Wait for a look-up behind the users' backs."""
+    while client._refreshing is not None:
+        await asyncio.wait([client._refreshing])
+
+
+async def test_an_old_look_up_is_repeated_behind_the_users_backs(gateway_server, sessions, later):
+    gateway_server.answers(Scripted(200, {}))
+    look_up = LookUp(gateway_server.url)
+    async with shared_client("studio", look_up) as client:
+        await client.send(READ)
+        later(client, shared_client_module.LOOK_UP_LIFETIME - 5)
+        await client.send(READ)
+        assert look_up.count == 1
+        later(client, 10)
+        await asyncio.gather(*(client.send(READ) for _ in range(20)))
+        await settled(client)
+        assert look_up.count == 2
+        await client.send(READ)
+    assert look_up.count == 2
+    assert len(sessions) == 1, "nothing has changed: the session stays"
+
+
+async def test_an_old_look_up_that_cannot_be_repeated_goes_on_serving(gateway_server, later):
+    gateway_server.answers(Scripted(200, {}))
+    look_up = LookUp(gateway_server.url)
+    async with shared_client("studio", look_up) as client:
+        await client.send(READ)
+        later(client, 10_000)
+        look_up._failures = 100
+        for _ in range(5):
+            assert (await client.send(READ)).status == 200
+            await settled(client)
+        assert look_up.count == 2, "and it is not asked all the time"
+
+
+async def test_a_connection_that_has_changed_gets_a_new_session_and_the_old_calls_their_answer(
+    gateway_server, sessions, later
+):
+    gateway_server.answers(Scripted(200, {}))
+    look_up = LookUp(gateway_server.url)
+    async with shared_client("studio", look_up) as client:
+        await client.send(READ)
+        old = client._current
+        old.calls += 1  # one of them is on its way
+        later(client, 10_000)
+        look_up._url = gateway_server.url + "/other"
+        await client.send(READ)
+        await settled(client)
+        assert len(sessions) == 2
+        assert not sessions[0].closed
+        await client._send(old, READ)
+        old.calls -= 1
+        await client.send(READ)
+        assert gateway_server.arrived[-1].path == "/other/v1/tasks/t1"
+    assert all(session.closed for session in sessions)
+
+
+async def test_a_session_out_of_use_is_closed_while_others_go_on(gateway_server, sessions):
+    gateway_server.answers(Scripted(200, {}))
+    async with shared_client("studio", LookUp(gateway_server.url)) as client:
+        client.renew(await client.settings())
+        await client.send(READ)
+        await asyncio.gather(*client._closings)
+        assert [session.closed for session in sessions] == [True, False]
 
 
 async def test_leaving_while_it_opens_leaves_nothing_behind(gateway_server, sessions):

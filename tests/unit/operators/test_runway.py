@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from unit.scripted import KEY, Scripted
 
+from airflow_runway import observing
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
@@ -51,6 +53,19 @@ class TestSubmit:
         logged = capsys.readouterr().out
         assert "Runway task t1 accepted on image_to_video, at most 25 credits." in logged
         assert KEY not in logged
+
+    def test_the_submission_is_a_span_without_the_prompt(self, connected, context, monkeypatch):
+        spans = []
+
+        @contextmanager
+        def span(name, **attributes):
+            spans.append((name, attributes))
+            yield None
+
+        monkeypatch.setattr(observing, "span", span)
+        connected.answers(ACCEPTED)
+        operator(payload={"model": "gen4_turbo", "promptText": "a secret plot"}).execute(context)
+        assert spans == [("runway.submit", {"route": "image_to_video", "gateway": "runway"})]
 
     @pytest.mark.parametrize("body", [{}, {"id": ""}, {"id": None}, b"<html>", {"status": "SUCCEEDED"}])
     def test_without_an_id_it_fails_and_says_that_the_generation_may_exist(self, connected, context, body):
@@ -198,3 +213,29 @@ class TestWaiting:
         context["ti"].xcom_push("runway_task_id", "t1")
         with pytest.raises(RunwayTaskTimeoutError, match="t1 had not finished"):
             operator().resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+
+
+class TestTelling:
+    def test_a_wait_in_the_worker_tells_of_changes_only_and_counts_itself(
+        self, connected, context, clock, capsys, monkeypatch
+    ):
+        told = []
+        monkeypatch.setattr(
+            observing,
+            "_emit",
+            lambda places, how, name, value, tags: told.append((places, name, value, tags)),
+        )
+        connected.answers(ACCEPTED, *[RUNNING] * 10, *[Scripted(503, {})] * 5, RUNNING, DONE)
+        operator(wait_for_completion=True, deferrable=False).execute(context)
+        logged = capsys.readouterr().out
+        assert logged.count("Runway task t1: RUNNING") == 1
+        assert logged.count("503") == 1
+        assert logged.count("Runway task t1: SUCCEEDED, after 17 read(s)") == 1
+        assert {places for places, *_ in told} == {observing.IN_WORKER}
+        results = [tags["result"] for _, name, _, tags in told if name == "runway.polls"]
+        assert results == ["RUNNING"] * 10 + ["unreadable"] * 5 + ["RUNNING", "SUCCEEDED"]
+        ends = [(name, value, tags) for _, name, value, tags in told if name != "runway.polls"]
+        assert ends == [
+            ("runway.finished", 1, {"status": "SUCCEEDED"}),
+            ("runway.credits", 25.0, {"status": "SUCCEEDED"}),
+        ]

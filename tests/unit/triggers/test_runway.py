@@ -5,7 +5,7 @@ import json
 import random
 
 import pytest
-from unit.clocks import HastyClock
+from unit.clocks import HastyClock, SteppedClock, settle, until
 from unit.scripted import KEY, Scripted
 
 from airflow_runway.polling import SHORTEST_ABSENCE
@@ -42,8 +42,19 @@ async def test_it_fires_once_when_the_task_has_ended(connected):
         "error": None,
     }
     assert len(connected.arrived) == 3
-    assert clock.naps[0] >= SHORTEST_ABSENCE
     assert all(nap >= 5 for nap in clock.naps)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_task_that_has_ended_already_is_seen_early_and_told_after_ten_seconds(connected, seed):
+    connected.answers(DONE)
+    trigger, clock = rebuilt()
+    trigger._chance = random.Random(seed)
+    assert (await fired(trigger))["error"] is None
+    assert len(connected.arrived) == 1
+    assert 5 <= clock.naps[0] <= 15
+    assert clock.time - NOW >= SHORTEST_ABSENCE
+    assert clock.time - NOW <= 15
 
 
 async def test_the_event_carries_no_link(connected):
@@ -77,14 +88,15 @@ async def test_the_deadline_is_an_event_too(connected):
     event = await fired(trigger)
     assert event["error"]["type"] == "RunwayTaskTimeoutError"
     assert "t1" in event["error"]["message"]
-    assert 60 <= clock.time - NOW < 61
+    assert 60 <= clock.time - NOW < 65  # the last look keeps five seconds to the one before
 
 
 async def test_a_deadline_in_the_past_still_waits_out_the_first_pause_and_looks_once(connected):
     connected.answers(DONE)
     trigger, clock = rebuilt(deadline=NOW - 3600)
     assert (await fired(trigger))["error"] is None
-    assert clock.naps[0] >= SHORTEST_ABSENCE
+    assert clock.time - NOW >= SHORTEST_ABSENCE
+    assert len(connected.arrived) == 1
 
 
 async def test_passing_trouble_does_not_end_the_wait(connected):
@@ -98,7 +110,7 @@ async def test_passing_trouble_does_not_end_the_wait(connected):
     )
     trigger, clock = rebuilt()
     assert (await fired(trigger))["error"] is None
-    assert any(nap > 36 for nap in clock.naps)
+    assert any(nap >= 45 for nap in clock.naps)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 418, 429, 500, 503])
@@ -183,18 +195,12 @@ async def test_a_cancelled_run_closes_what_it_opened(connected, monkeypatch):
     opened, real = [], transport.open_session
     monkeypatch.setattr(transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
     connected.answers(RUNNING)
-    trigger, clock = rebuilt()
-    reached = asyncio.Event()
-
-    async def sleep(seconds):
-        clock.naps.append(seconds)
-        if len(clock.naps) > 1:
-            reached.set()
-            await asyncio.Event().wait()
-
-    trigger._sleep = sleep
+    trigger, _ = rebuilt()
+    trigger._clock = clock = SteppedClock()
     run = asyncio.create_task(fired(trigger))
-    await reached.wait()
+    await settle()
+    await clock.go(15)
+    await until(lambda: connected.arrived)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
