@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import requests
 import tenacity
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_runway import conversations
-from airflow_runway.connection_settings import ConnectionSettings, read_connection
-from airflow_runway.conversations import Conversation, NoAnswerError
-from airflow_runway.exceptions import (
-    RunwayError,
-    RunwayReadRefusedError,
-)
-from airflow_runway.hooks import transport
+from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
 from airflow_runway.hooks.again import rereading, resending
+from airflow_runway.hooks.conversing import ConversingHook
 from airflow_runway.hooks.media import RequestMedia
-from airflow_runway.hooks.shared_client import shared_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from airflow.sdk import Connection
-
+    from airflow_runway.connection_settings import ConnectionSettings
+    from airflow_runway.conversations import Conversation
     from airflow_runway.gateways import Endpoint
     from airflow_runway.hooks.media import PreparedRequest
-    from airflow_runway.hooks.shared_client import SharedClient
     from airflow_runway.models import CancelOutcome, RunwayTask, Submission
-
-T = TypeVar("T")
-
 
 #: Seconds for a request that is only nice to have.
 LONGEST_ASIDE = 5.0
 
 
-class RunwayHook(HttpHook):
+class RunwayHook(ConversingHook):
     """Talks to Runway, or to a gateway that resells it, over one Airflow connection.
-
-    Built on the HTTP provider's hook, with three differences that money and secrets ask for: of the
-    connection's extra only known keys are read (none becomes a header), redirects are never followed, and
-    ``https`` is the default.
 
     :param runway_conn_id: id of a connection of type ``runway``.
     """
@@ -59,15 +40,12 @@ class RunwayHook(HttpHook):
     hook_name = "Runway"
 
     def __init__(self, runway_conn_id: str = default_conn_name) -> None:
-        super().__init__(http_conn_id=runway_conn_id)
-        self.runway_conn_id = runway_conn_id
+        super().__init__(runway_conn_id)
         self._known_at: dict[str, Endpoint] = {}
         #: Pause between tries of a submission that was not taken; tests put ``wait_none`` here.
         self.pause_between_tries: Callable[[tenacity.RetryCallState], float] = (
             tenacity.wait_random_exponential(multiplier=1, max=10)
         )
-
-    # -- the public conversations -----------------------------------------------------------------------
 
     def submit(self, route: str, payload: Mapping[str, Any]) -> Submission:
         """Create a generation. This spends money.
@@ -122,7 +100,7 @@ class RunwayHook(HttpHook):
         :param body: see there.
         """
         again = tenacity.AsyncRetrying(**resending(self))
-        return await again(self._ahold, lambda settings: _submitting(settings, route, body))
+        return await again(self.ahold, lambda settings: _submitting(settings, route, body))
 
     def upload(self, path_or_uri: str) -> str:
         """Make an ephemeral upload of a file. Free.
@@ -152,7 +130,7 @@ class RunwayHook(HttpHook):
 
         :param runway_task_id: see there.
         """
-        return await self._ahold(
+        return await self.ahold(
             lambda settings: conversations.reading(settings.gateway, runway_task_id, self._known_at)
         )
 
@@ -169,7 +147,7 @@ class RunwayHook(HttpHook):
 
         :param runway_task_id: see there.
         """
-        return await self._ahold(lambda settings: conversations.cancelling(settings.gateway, runway_task_id))
+        return await self.ahold(lambda settings: conversations.cancelling(settings.gateway, runway_task_id))
 
     def get_organization(self) -> dict[str, Any]:
         """Balance, limits and use of the account, as the official API gives them. Free.
@@ -237,111 +215,9 @@ class RunwayHook(HttpHook):
             return settings.base_url + settings.gateway.reads[0].address(runway_task_id)
         return settings.gateway.portal
 
-    # -- what they travel on ----------------------------------------------------------------------------
-
-    @cached_property
-    def settings(self) -> ConnectionSettings:
-        """The checked connection, looked up once per hook.
-
-        :raises RunwayConfigurationError: naming the field and the remedy.
-        """
-        connection = self.get_connection(self.runway_conn_id)
-        return self._checked(connection, connection.extra_dejson)
-
-    async def asettings(self) -> ConnectionSettings:
-        """:attr:`settings` for an event loop, not cached."""
-        try:
-            connection = await get_async_connection(self.runway_conn_id, hook=type(self))
-        except AirflowNotFoundException:
-            # ``dag.test()`` sees connections of the database only on this way.
-            from asgiref.sync import sync_to_async
-
-            connection = await sync_to_async(self.get_connection)(self.runway_conn_id)
-        return self._checked(connection, await get_async_extra_dejson(connection))
-
-    def _checked(self, connection: Connection, extra: Mapping[str, Any]) -> ConnectionSettings:
-        settings = read_connection(
-            self.runway_conn_id,
-            host=connection.host,
-            schema=connection.schema,
-            port=connection.port,
-            password=connection.password,
-            extra=extra,
-        )
-        if settings.ignored:
-            self.log.warning(
-                "Connection %r: extra keys that mean nothing here are ignored: %s.",
-                self.runway_conn_id,
-                ", ".join(settings.ignored),
-            )
-        return settings
-
-    def get_conn(
-        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
-    ) -> requests.Session:
-        """A requests session with this connection's credential, version header and proxies.
-
-        :param headers: further headers.
-        :param extra_options: not read: what the HTTP provider takes from here is fixed on purpose.
-        """
-        settings = self.settings
-        session = requests.Session()
-        self.base_url = settings.base_url
-        self._base_url_initialized = True
-        self.merged_extra = {"allow_redirects": False, "timeout": settings.timeout}
-        session.auth = transport.BearerKey(settings.api_key)
-        session.headers.update(transport.standard_headers(settings))
-        session.headers.update(headers or {})
-        session.proxies.update(settings.proxies)
-        session.verify = settings.verify
-        return self._configure_session_from_mount_adapters(session)
-
     @cached_property
     def _media(self) -> RequestMedia:
         return RequestMedia(self)
-
-    @cached_property
-    def _session(self) -> requests.Session:
-        return self.get_conn()
-
-    def hold(self, conversation: Conversation[T]) -> T:
-        """Drive a conversation with requests; see :mod:`airflow_runway.conversations`.
-
-        :param conversation: what is to be said.
-        """
-        try:
-            return self._held(conversation)
-        except RunwayReadRefusedError as error:
-            if error.key_refused:
-                # The next call reads the connection anew: somebody may have changed the key.
-                self.__dict__.pop("_session", None)
-                self.__dict__.pop("settings", None)
-            raise
-
-    def _held(self, conversation: Conversation[T]) -> T:
-        try:
-            call = next(conversation)
-            while True:
-                try:
-                    answer = transport.send(self._session, self.settings, call)
-                except NoAnswerError as silence:
-                    call = conversation.throw(silence)
-                else:
-                    call = conversation.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    async def _ahold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
-        """Drive a conversation with aiohttp."""
-        async with self.kept_open() as client:
-            return await client.hold(begin)
-
-    @asynccontextmanager
-    async def kept_open(self) -> AsyncIterator[SharedClient]:
-        """Keep the event loop's shared session for this connection open over several async calls."""
-        async with shared_client(self.runway_conn_id, self.asettings) as client:
-            yield client
 
 
 def _submitting(
