@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from integration.distributed import services
-from integration.distributed.stage import POOL, QUICK_TAKEOVER, DistributedAirflow
+from integration.distributed.stage import POOL, QUICK_TAKEOVER, TRIGGERERS, DistributedAirflow
 from integration.support import connection_to
 
 from airflow_runway.emulator.process import emulator_process
@@ -51,9 +51,10 @@ def distributed_airflow(backing, gateway, tmp_path_factory):
     connections = {"runway_default": connection_to(gateway)}
     with DistributedAirflow(home, dags, backing, connections, QUICK_TAKEOVER) as airflow:
         # One after the other, so that it is known which of them has which id.
-        airflow.wait_until(lambda: len(airflow.triggerer_jobs()) == 1, 60, "the first triggerer")
-        airflow.start_triggerer("triggerer-2")
-        airflow.wait_until(lambda: len(airflow.triggerer_jobs()) == 2, 60, "the second triggerer")
+        for count, name in enumerate(TRIGGERERS, start=1):
+            if count > 1:
+                airflow.start_triggerer(name)
+            airflow.wait_until(lambda count=count: len(airflow.triggerer_jobs()) == count, 60, name)
         airflow.make_pool(POOL, SLOTS_FOR_SUBMISSIONS)
         yield airflow
 

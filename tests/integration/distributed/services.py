@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -84,6 +85,12 @@ class Services:
     def broker(self) -> str:
         """The URL of the message queue, as Celery takes it."""
         return f"redis://:{self._password}@127.0.0.1:{self._redis_port}/0"
+
+    def database_processes(self) -> list[int]:
+        """The process ids of PostgreSQL: the server's, a few helpers', and one per connection."""
+        psutil = import_module("psutil")  # a dependency of Airflow, without type hints
+        server = psutil.Process(self._processes[-1].pid)
+        return [server.pid, *(child.pid for child in server.children(recursive=True))]
 
     def __enter__(self) -> Self:
         # Not below pytest's folders, which only their owner may enter.

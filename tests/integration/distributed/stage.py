@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 POOL = "runway_submit"
 #: Tasks that one worker runs at a time.
 SLOTS = 2
+#: Their names, in the order in which they are started.
+TRIGGERERS = "triggerer", "triggerer-2"
 #: How soon a loss is noticed, in seconds. Airflow's defaults are 30, 300 and 86,400.
 QUICK_TAKEOVER = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
