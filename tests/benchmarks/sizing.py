@@ -1,9 +1,13 @@
-"""What a clip costs a distributed Airflow: ``python -m tests.benchmarks.sizing [clips]``.
+"""What a clip costs a distributed Airflow: ``python -m tests.benchmarks.sizing [clips] [heartbeat]``.
 
 CeleryExecutor on Redis and PostgreSQL, one worker with one slot, one triggerer, every component an interpreter
 of its own, the emulator as the gateway. Prints memory, PostgreSQL connections, and per phase of a clip the time
 that the one slot needs and the CPU time of worker and control plane. Seconds of CPU hardly depend on what else
 the machine does; seconds of the clock do: run it on an idle one.
+
+The second argument is ``[workers] min_heartbeat_interval`` in whole seconds, 5 by default as in Airflow. A slot
+stays occupied for up to as long after its task has ended: with nothing left to listen to, the supervisor of the
+task's process sleeps until the next heartbeat is due, and only then sees that the process is gone.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from airflow_runway.demo.dusk import draw_dusk  # noqa: E402
 from airflow_runway.emulator.process import emulator_process  # noqa: E402
 
 CLIPS = 16
+HEARTBEAT = 5
 DAG = "phases"
 WORKER = "worker-1"
 DATABASE = "postgres"
@@ -170,10 +175,11 @@ class Run:
             time.sleep(_PAUSE_SECONDS)
 
 
-def measure(clips: int) -> list[str]:
+def measure(clips: int, heartbeat: int) -> list[str]:
     """Run everything once.
 
     :param clips: how many clips.
+    :param heartbeat: Airflow's shortest interval between two heartbeats of a task, in seconds.
     :returns: the lines of the report.
     """
     with tempfile.TemporaryDirectory(prefix="runway-sizing-") as folder, Services() as services:
@@ -181,8 +187,16 @@ def measure(clips: int) -> list[str]:
         shutil.copytree(Path(__file__).parent / "dags", home / "dags")
         with emulator_process(log=home / "emulator.log") as emulator:
             connections = {"runway_default": connection_to(emulator)}
+            settings = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(heartbeat)}
             airflow = DistributedAirflow(
-                home / "airflow", home / "dags", services, connections, workers=1, slots=1, fork=False
+                home / "airflow",
+                home / "dags",
+                services,
+                connections,
+                settings,
+                workers=1,
+                slots=1,
+                fork=False,
             )
             with airflow:
                 airflow.wait_for_dag(DAG)
@@ -261,7 +275,7 @@ def _occupy(emulator, image):
 def _report(clips, idle, spent, meter):
     """The report's lines."""
     load = os.getloadavg()[0]
-    yield f"{clips} clips; {os.cpu_count()} cores, load average {load:.1f} at the end; one worker, one slot"
+    yield f"{clips} clips; one worker, one slot; {os.cpu_count()} cores, load average {load:.1f} at the end"
     yield ""
     yield "component        idle: MiB   % of a core   PostgreSQL connections, idle to busy"
     for name, size in idle.memory.items():
@@ -281,13 +295,14 @@ def _report(clips, idle, spent, meter):
     yield f"a clip holds a slot for {whole:.2f} s: {60 / whole:.1f} clips per minute and slot"
 
 
-def main(arguments):
+def main(clips=CLIPS, heartbeat=HEARTBEAT):
     """Print the report."""
     if lacks := missing():
         sys.exit(f"This needs what is missing here: {', '.join(lacks)}")
-    for line in measure(int(arguments[0]) if arguments else CLIPS):
+    sys.stdout.write(f"[workers] min_heartbeat_interval = {heartbeat}\n")
+    for line in measure(int(clips), int(heartbeat)):
         sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

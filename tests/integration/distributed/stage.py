@@ -24,7 +24,8 @@ TRIGGERERS = "triggerer", "triggerer-2"
 QUICK_TAKEOVER = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+    # Also how long a slot stays occupied after its task: the supervisor sleeps until the next heartbeat is due.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
     # For messages that a dead worker had taken and not begun with.
