@@ -1,0 +1,96 @@
+"""A distributed Airflow: CeleryExecutor on Redis, PostgreSQL, and as many triggerers and workers as one likes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_runway.demo.local_airflow import LocalAirflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from integration.distributed.services import Services
+
+    from airflow_runway.demo.components import Component
+
+#: The pool of the tasks that submit, which the test's Dags name.
+POOL = "runway_submit"
+#: Tasks that one worker runs at a time.
+SLOTS = 2
+#: Their names, in the order in which they are started.
+TRIGGERERS = "triggerer", "triggerer-2"
+#: How soon a loss is noticed, in seconds. Airflow's defaults are 30, 300 and 86,400.
+QUICK_TAKEOVER = {
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
+    # Also how long a slot stays occupied after its task: the supervisor sleeps until the next heartbeat is due.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+    # For messages that a dead worker had taken and not begun with.
+    "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "20",
+}
+
+
+class DistributedAirflow(LocalAirflow):
+    """A :class:`LocalAirflow` whose tasks run in Celery workers.
+
+    :param home: see :class:`LocalAirflow`.
+    :param dags: see there.
+    :param services: where PostgreSQL and Redis are.
+    :param connections: see there.
+    :param env: further environment variables; they win.
+    :param workers: how many; they are named ``worker-1`` and so on.
+    :param slots: tasks that one worker runs at a time.
+    :param options: further arguments of :class:`LocalAirflow`.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        dags: Path,
+        services: Services,
+        connections: Mapping[str, Mapping[str, Any]] | None = None,
+        env: Mapping[str, str] | None = None,
+        *,
+        workers: int = 2,
+        slots: int = SLOTS,
+        **options: Any,
+    ) -> None:
+        distributed = {
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "64",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": services.database,
+            "AIRFLOW__CELERY__BROKER_URL": services.broker,
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(slots),
+        }
+        super().__init__(home, dags, connections, {**distributed, **(env or {})}, **options)
+        self._workers = workers
+
+    def start_worker(self, name: str) -> Component:
+        """Start one more Celery worker, or one that ended again.
+
+        :param name: its name.
+        :returns: its handle.
+        """
+        words = ("celery", "worker", "--skip-serve-logs", "--celery-hostname", f"{name}@localhost")
+        return self.start_component(name, *words, "--without-gossip", "--without-mingle")
+
+    def make_pool(self, name: str, slots: int) -> None:
+        """Create a pool.
+
+        :param name: its name.
+        :param slots: how many tasks may be in it.
+        """
+        self.request("POST", "/api/v2/pools", {"name": name, "slots": slots})
+
+    def triggerer_jobs(self) -> list[int]:
+        """The ids under which triggerers have signed on, in the order in which they did."""
+        jobs = self.request("GET", "/api/v2/jobs?order_by=id&limit=100")["jobs"]
+        return [job["id"] for job in jobs if job["job_type"] == "TriggererJob"]
+
+    def _start_components(self) -> None:
+        super()._start_components()
+        for number in range(1, self._workers + 1):
+            self.start_worker(f"worker-{number}")
