@@ -1,0 +1,212 @@
+"""The longer examples on a real Airflow against the emulator: from the first task to files that play."""
+
+from __future__ import annotations
+
+import csv
+import json
+import wave
+from array import array
+from math import pi, sin
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from integration.media import decode, frame_at, loudness, make_clip
+from integration.support import KEY
+from PIL import Image, ImageStat
+
+COLOURS = {"Lamp": (200, 40, 40), "Chair": (40, 60, 200)}
+LOOKS = ["soft morning light", "neon at night"]
+SECONDS = 2
+SHOTS = len(COLOURS) * len(LOOKS)
+
+
+def trigger(airflow, dag_id, conf):
+    airflow.wait_for_dag(dag_id)
+    return airflow.trigger_dag(dag_id, conf)
+
+
+def ended(airflow, dag_id, run_id):
+    """Wait for a run's end, and see that it told nobody the key, nor a signed link in a log."""
+    state = airflow.wait_for_run(dag_id, run_id, 240)
+    written = json.dumps(
+        [
+            airflow.task_log(dag_id, run_id, one["task_id"], try_number=number, map_index=one["map_index"])
+            for one in airflow.task_instances(dag_id, run_id)
+            for number in range(1, one["try_number"] + 1)
+        ]
+    )
+    assert KEY not in written
+    assert "_jwt" not in written
+    entries = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/~/xcomEntries?limit=1000"
+    for entry in airflow.request("GET", entries)["xcom_entries"]:
+        value = airflow.xcom(dag_id, run_id, entry["task_id"], entry["key"], map_index=entry["map_index"])
+        assert KEY not in json.dumps(value)
+    return state, written
+
+
+def local(path):
+    return Path(urlsplit(path).path)
+
+
+def routes(emulator):
+    return [charge["route"] for charge in emulator.ledger()["charges"]]
+
+
+def mean(path, seconds=0.0):
+    return ImageStat.Stat(frame_at(path, seconds)).mean
+
+
+def test_words_become_a_large_clip(airflow, emulator, tmp_path):
+    dag_id = "keyframe_clip_upscale"
+    run_id = trigger(airflow, dag_id, {"seconds": 2, "destination": f"file://{tmp_path}/clips"})
+    state, written = ended(airflow, dag_id, run_id)
+    assert state == "success", written[-8000:]
+    assert routes(emulator) == ["text_to_image", "image_to_video", "video_upscale"]
+    (file,) = airflow.xcom(dag_id, run_id, "save")["files"]
+    clip = decode(local(file["path"]))
+    assert (clip.codec, clip.pixels, clip.width) == ("h264", "yuv420p", 2560)
+    assert clip.seconds == pytest.approx(2, abs=1 / 24)
+    assert clip.distinct_frames > 1
+
+
+@pytest.mark.parametrize("place", ["disk", "web"])
+def test_a_clip_in_another_style(place, airflow, emulator, tmp_path):
+    content = make_clip(tmp_path / "clip.mp4")
+    source = f"file://{tmp_path}/clip.mp4" if place == "disk" else emulator.put_media("clip.mp4", content)
+    run_id = trigger(airflow, "restyle_clip", {"clip": source, "destination": f"file://{tmp_path}/restyled"})
+    state, written = ended(airflow, "restyle_clip", run_id)
+    assert state == "success", written[-8000:]
+    assert routes(emulator) == ["pro/video2video"]
+    (file,) = airflow.xcom("restyle_clip", run_id, "save")["files"]
+    restyled = decode(local(file["path"]))
+    assert restyled.distinct_frames > 1
+    difference = zip(mean(tmp_path / "clip.mp4"), mean(local(file["path"])), strict=True)
+    assert max(abs(before - after) for before, after in difference) > 5
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """A table, its photos and some music on the disk; the conf of a run."""
+    table = tmp_path / "products.csv"
+    with table.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["product", "photo", "scene", "motion"])
+        for product, colour in COLOURS.items():
+            Image.new("RGB", (640, 360), colour).save(tmp_path / f"{product}.png")
+            rows.writerow([product, f"file://{tmp_path}/{product}.png", "on an oak table", "a slow push in"])
+    with wave.open(str(tmp_path / "music.wav"), "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        file.writeframes(array("h", [round(9000 * sin(2 * pi * 440 * at / 24_000)) for at in range(36_000)]))
+    return {
+        "products": f"file://{table}",
+        "looks": LOOKS,
+        "seconds": SECONDS,
+        "music": f"file://{tmp_path}/music.wav",
+        "destination": f"file://{tmp_path}/film",
+    }
+
+
+def instances(airflow, run_id, task_id):
+    """The instances of a mapped task, in the order of the table."""
+    found = [one for one in airflow.task_instances("campaign", run_id) if one["task_id"] == task_id]
+    return sorted(found, key=lambda one: one["map_index"])
+
+
+def states(airflow, run_id, task_id):
+    return [one["state"] for one in instances(airflow, run_id, task_id)]
+
+
+def answer(airflow, run_id, option):
+    """Wait until a person is asked, and be that person; returns what was shown."""
+    task = f"/api/v2/dags/campaign/dagRuns/{run_id}/taskInstances/approve"
+
+    def asked():
+        return airflow.request("GET", task)["state"] in {"awaiting_input", "deferred"}
+
+    airflow.wait_until(asked, 180, "the question")
+    detail = airflow.request("GET", f"{task}/-1/hitlDetails")
+    airflow.request("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": [option], "params_input": {}})
+    return detail["body"]
+
+
+def clear_failed(airflow, run_id):
+    """What a person does in the UI: clear what failed, and what comes after it."""
+    failed = [
+        [one["task_id"], one["map_index"]] if one["map_index"] >= 0 else one["task_id"]
+        for one in airflow.task_instances("campaign", run_id)
+        if one["state"] == "failed"
+    ]
+    wish = {"dry_run": False, "dag_run_id": run_id, "only_failed": False, "task_ids": failed}
+    airflow.request("POST", "/api/v2/dags/campaign/clearTaskInstances", {**wish, "include_downstream": True})
+
+
+def check_film(airflow, run_id):
+    """It plays to the end, is as long as its parts, shows them in the table's order, and is heard all the way."""
+    film = airflow.xcom("campaign", run_id, "cut")
+    saved = [one["map_index"] for one in instances(airflow, run_id, "clip.save") if one["state"] == "success"]
+    manifests = [airflow.xcom("campaign", run_id, "clip.save", map_index=index) for index in saved]
+    clips = [local(manifest["files"][0]["path"]) for manifest in manifests]
+    lengths = [decode(clip).seconds for clip in clips]
+    path = local(film["path"])
+
+    seen = decode(path)
+    assert (seen.codec, seen.pixels, seen.width, seen.height) == ("h264", "yuv420p", 1280, 720)
+    assert seen.seconds == pytest.approx(sum(lengths), abs=1 / 24)
+    assert film["seconds"] == pytest.approx(sum(lengths), abs=1 / 24)
+    begin = 0.0
+    for part, index, clip, length in zip(film["parts"], saved, clips, lengths, strict=True):
+        assert (part["shot"], local(part["clip"])) == (index + 1, clip)
+        assert part["product"] == list(COLOURS)[index // len(LOOKS)]
+        shown = mean(path, begin + length / 2)
+        assert shown == pytest.approx(mean(clip, length / 2), abs=3)
+        assert shown == pytest.approx(COLOURS[part["product"]], abs=15)
+        begin += length
+    loud = loudness(path, pieces_of=0.25)
+    assert len(loud) == pytest.approx(begin / 0.25, abs=1)
+    assert min(loud[:-1]) > 1000
+    assert json.loads((path.parent / "film.json").read_text()) == film
+    return film
+
+
+def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, emulator, campaign):
+    emulator.add_fault(on="create", route="text_to_image", kind="fail_task", count=1)
+    emulator.add_fault(on="create", route="image_to_video", kind="fail_task", count=1)
+    run_id = trigger(airflow, "campaign", campaign)
+    shown = answer(airflow, run_id, "Approve")
+    assert f"{(SHOTS - 1) * SECONDS * 5} credits" in shown
+    assert f"{SHOTS - 1} of {SHOTS}" in shown
+    assert routes(emulator) == ["text_to_image"] * SHOTS
+
+    state, written = ended(airflow, "campaign", run_id)
+    assert state == "failed"
+    assert sorted(states(airflow, run_id, "clip.film")) == ["failed"] * 2 + ["success"] * 2, written[-8000:]
+    assert routes(emulator) == ["text_to_image"] * SHOTS + ["image_to_video"] * (SHOTS - 1)
+    film = check_film(airflow, run_id)
+    assert len(film["missing"]) == 2
+    assert len(film["parts"]) == SHOTS - 2
+
+    clear_failed(airflow, run_id)
+    answer(airflow, run_id, "Approve")
+    state, written = ended(airflow, "campaign", run_id)
+    assert state == "success", written[-8000:]
+    made = routes(emulator)
+    assert (made.count("text_to_image"), made.count("image_to_video")) == (SHOTS + 1, SHOTS + 1)
+    film = check_film(airflow, run_id)
+    assert film["missing"] == []
+    assert film["seconds"] == pytest.approx(SHOTS * SECONDS, abs=1 / 24)
+
+    events = airflow.request("GET", f"/api/v2/assets/events?source_dag_id=campaign&source_run_id={run_id}")
+    assert [len(event["extra"]["missing"]) for event in events["asset_events"]] == [2, 0]
+
+
+def test_a_rejected_campaign_spends_nothing_more(airflow, emulator, campaign, tmp_path):
+    run_id = trigger(airflow, "campaign", campaign)
+    answer(airflow, run_id, "Reject")
+    state, written = ended(airflow, "campaign", run_id)
+    assert state == "success", written[-8000:]
+    assert routes(emulator) == ["text_to_image"] * SHOTS
+    assert len(list((tmp_path / "film" / "keyframes").glob("*.png"))) == SHOTS
+    for task_id in ("clip.film", "clip.save", "cut", "complete"):
+        assert set(states(airflow, run_id, task_id)) == {"skipped"}
+    assert not (tmp_path / "film" / "film.mp4").exists()
