@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SAMPLES = 48_000  # a second
 _SAMPLE_BYTES = 4  # 16 bits each for left and right
+_BT709 = 1  # the colours of HD video, as FFmpeg counts
+_UNTOLD = 2
 
 
 def cut_film(clips: Sequence[str], film: str, music: str = "") -> list[float]:
@@ -71,13 +73,13 @@ def _opened(path: str) -> Iterator[InputContainer]:
 
 
 def _picture_like(clip: str, target: OutputContainer) -> VideoStream:
-    """The film's picture, as large, fast and coloured as a clip's."""
+    """The film's picture, as large and fast as a clip's."""
     with _opened(clip) as media:
         model = media.streams.video[0]
         stream = target.add_stream("libx264", rate=model.average_rate, options={"crf": "18"})
         stream.width, stream.height, stream.pix_fmt = model.width, model.height, "yuv420p"
-        for name in ("color_primaries", "color_trc", "colorspace", "color_range"):
-            setattr(stream.codec_context, name, getattr(model.codec_context, name))
+        coded = stream.codec_context
+        coded.colorspace = coded.color_primaries = coded.color_trc = _BT709
         return stream
 
 
@@ -87,10 +89,14 @@ def _frames(clip: str, picture: VideoStream) -> Iterator[VideoFrame]:
 
     size = f"{picture.width}:{picture.height}"
     with _opened(clip) as media:
+        source = media.streams.video[0]
+        # Players take what is not told for BT.709 too, but FFmpeg does not.
+        colours = "bt709" if source.codec_context.colorspace == _UNTOLD else "auto"
+        fit = "force_original_aspect_ratio=decrease:force_divisible_by=2"
         graph = av.filter.Graph()
         graph.link_nodes(
-            graph.add_buffer(template=media.streams.video[0]),
-            graph.add("scale", f"{size}:force_original_aspect_ratio=decrease:force_divisible_by=2"),
+            graph.add_buffer(template=source),
+            graph.add("scale", f"{size}:{fit}:in_color_matrix={colours}:out_color_matrix=bt709:out_range=tv"),
             graph.add("pad", f"{size}:-1:-1"),
             graph.add("setsar", "1"),
             graph.add("fps", str(picture.codec_context.framerate)),

@@ -19,7 +19,7 @@ with DAG(
     params={
         "scene": Param("A lighthouse on a cliff, storm clouds", type="string", title="What is to be seen"),
         "motion": Param("A slow push in, waves break", type="string", title="What should happen"),
-        "seconds": Param(5, type="integer", minimum=2, maximum=10),
+        "seconds": Param(5, type="integer", minimum=2, maximum=10, title="Seconds"),
         "destination": Param(
             "file:///tmp/clips", type="string", title="Folder, e.g. s3://aws_default@bucket/clips"
         ),

@@ -23,7 +23,7 @@ with DAG(
         ),
         "style": Param("Watercolour on rough paper", type="string", title="The new style"),
         "change": Param(0.5, type="number", minimum=0, maximum=1, title="How far the structure may change"),
-        "seconds": Param(5, type="integer", enum=[5, 10]),
+        "seconds": Param(5, type="integer", enum=[5, 10], title="Seconds"),
         "destination": Param(
             "file:///tmp/clips", type="string", title="Folder, e.g. s3://aws_default@bucket/clips"
         ),

@@ -8,7 +8,7 @@ import wave
 from array import array
 from math import pi, sin
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from integration.media import decode, frame_at, loudness, make_clip
@@ -196,7 +196,7 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
     assert film["missing"] == []
     assert film["seconds"] == pytest.approx(SHOTS * SECONDS, abs=1 / 24)
 
-    events = airflow.request("GET", f"/api/v2/assets/events?source_dag_id=campaign&source_run_id={run_id}")
+    events = airflow.request("GET", f"/api/v2/assets/events?source_run_id={quote(run_id)}")
     assert [len(event["extra"]["missing"]) for event in events["asset_events"]] == [2, 0]
 
 
