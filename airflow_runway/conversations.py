@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway import reporting
@@ -200,6 +200,38 @@ def asking_for_organization(gateway: Gateway) -> Conversation[dict[str, Any]]:
     if answer.status != 200 or complaint or not isinstance(value, dict):
         raise reporting.read_without_state(gateway, None, answer, complaint)
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSlot:
+    """A place for one file, for a while."""
+
+    #: Where the form goes; without any credential of ours.
+    url: str
+    #: Form fields that must stand before the file.
+    fields: Mapping[str, str]
+    #: ``runway://...``: what a request names instead of the file.
+    uri: str = field(repr=False)
+
+
+def asking_for_upload(gateway: Gateway, filename: str) -> Conversation[UploadSlot]:
+    """Get a place for a file: the first of two steps (published API description). Free.
+
+    :param gateway: whom to ask; must have such a route.
+    :param filename: with the extension of its media type.
+    """
+    if gateway.uploads is None:
+        raise RunwayConfigurationError(f"{gateway.title} documents no uploads. Nothing was sent.")
+    body = {"filename": filename, "type": "ephemeral"}
+    try:
+        answer = yield Call(gateway.uploads.method, gateway.uploads.path, body)
+    except NoAnswerError as silence:
+        raise reporting.upload_without_answer(gateway, filename, silence.reason) from None
+    value = _object(parse(answer.body))
+    url, fields, uri = value.get("uploadUrl"), _object(value.get("fields")), value.get("runwayUri")
+    if answer.status == 200 and isinstance(url, str) and isinstance(uri, str) and url and uri:
+        return UploadSlot(url, {str(name): str(text) for name, text in fields.items()}, uri)
+    raise reporting.upload_refused(gateway, filename, answer, complaint_of(value))
 
 
 def checked_task_id(value: object) -> str:

@@ -4,6 +4,8 @@
 
     RunwayError
     ├── RunwayConfigurationError      x  nothing was sent: connection, gateway or arguments are wrong
+    ├── RunwayMediaError                 an input file cannot be had right now: nothing was sent
+    │   └── RunwayMediaRefusedError   x    and never will: no media, too large, of the wrong kind
     ├── RunwaySubmissionError            the create was answered "no": nothing runs, nothing is charged
     │   ├── RunwayRequestRefusedError x    the request itself: bad field, bad media, unknown route
     │   ├── RunwayAuthenticationError x    the key
@@ -48,6 +50,8 @@ __all__ = [
     "RunwayConfigurationError",
     "RunwayError",
     "RunwayJournalError",
+    "RunwayMediaError",
+    "RunwayMediaRefusedError",
     "RunwayNotAcceptedError",
     "RunwayOutOfCreditsError",
     "RunwayOutputMissingError",
@@ -74,6 +78,27 @@ class RunwayConfigurationError(RunwayError, AirflowFailException):
     """The connection, the gateway's name or an argument is wrong; found before anything was sent.
 
     Costs nothing. Airflow does not retry; a retry would find the same.
+    """
+
+
+class RunwayMediaError(RunwayError):
+    """An input file could not be read, uploaded, or is the output of a generation that has not ended.
+
+    Nothing was sent and nothing was charged. A retry tries again.
+
+    :param message: the sentence for people.
+    :param retry_after: seconds that the server asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RunwayMediaRefusedError(RunwayMediaError, AirflowFailException):
+    """An input file is none that the gateway would take: no media, too large, of the wrong kind or shape.
+
+    Nothing was sent and nothing was charged. Airflow does not retry; the same file would be refused again.
     """
 
 

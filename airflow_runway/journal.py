@@ -90,6 +90,8 @@ class Record:
     account: Mapping[str, float] = field(default_factory=dict)
     #: How the task ended, once closed: ``returned``, ``succeeded``, ``failed``, ...
     outcome: str = ""
+    #: Fingerprint of the request as its author wrote it, with the names of files in place of their content.
+    as_written: str = ""
     #: Ids of earlier generations of this task, oldest first.
     previous: tuple[str, ...] = ()
 
@@ -128,6 +130,7 @@ def read_record(value: Any) -> Record | Unreadable | None:
             token=str(value.get("token") or ""),
             account=dict(value.get("account") or {}),
             outcome=str(value.get("outcome") or ""),
+            as_written=str(value.get("as_written") or ""),
             previous=tuple(str(old) for old in value.get("previous") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -140,7 +143,7 @@ def fingerprint(gateway: str, conn_id: str, route: str, payload: Mapping[str, An
     :param gateway: the gateway's name.
     :param conn_id: the connection's id.
     :param route: the route's name.
-    :param payload: the JSON body.
+    :param payload: the JSON body, with names by content in place of its media.
     """
     canonical = json.dumps(
         [gateway, conn_id, route, payload], sort_keys=True, separators=(",", ":"), default=str

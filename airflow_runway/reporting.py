@@ -10,6 +10,8 @@ from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayAuthenticationError,
     RunwayError,
+    RunwayMediaError,
+    RunwayMediaRefusedError,
     RunwayNotAcceptedError,
     RunwayOutOfCreditsError,
     RunwayReadError,
@@ -156,6 +158,37 @@ def read_without_state(
         f"{happened}{remedy} the connection; a task that waits resumes when it is cleared.",
         key_refused=key,
     )
+
+
+def upload_without_answer(gateway: Gateway, filename: str, reason: str) -> RunwayMediaError:
+    """The error of an upload that got no answer.
+
+    :param gateway: where it was sent.
+    :param filename: the file.
+    :param reason: the library's words, redacted.
+    """
+    return RunwayMediaError(
+        f"{gateway.title} could not be reached to upload {filename}: {reason}. {_UPLOAD_IS_FREE}"
+    )
+
+
+def upload_refused(gateway: Gateway, filename: str, answer: Answer, complaint: Complaint) -> RunwayMediaError:
+    """The error of an upload that was answered with anything but a place for the file.
+
+    :param gateway: where it was sent.
+    :param filename: the file.
+    :param answer: the whole answer.
+    :param complaint: what the answer says is wrong; falsy if nothing.
+    """
+    verdict = judge_read(answer.status, complaint, gateway, after=retry_after(answer))
+    happened = f"{gateway.title} did not take the upload of {filename} ({_said(answer, complaint)}). "
+    happened += _UPLOAD_IS_FREE
+    if verdict.retry is Retry.NEVER:
+        return RunwayMediaRefusedError(happened)
+    return RunwayMediaError(happened, retry_after=verdict.after)
+
+
+_UPLOAD_IS_FREE = "No generation was asked for and nothing was charged."
 
 
 def _subject(runway_task_id: str | None) -> str:

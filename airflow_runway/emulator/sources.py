@@ -16,15 +16,15 @@ from airflow_runway.emulator.fetch import check_address, fetch
 from airflow_runway.emulator.media import MediaError, from_data_uri
 from airflow_runway.emulator.outputs import PREFIX, output_file
 from airflow_runway.emulator.probe import Clip, probe
-from airflow_runway.emulator.references import references_in
+from airflow_runway.media_references import references_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
 
-    from airflow_runway.emulator.references import Reference
     from airflow_runway.emulator.state import Emulator
+    from airflow_runway.media_references import Reference
 
 _MEDIA = "/_emulator/media/"
 _UPLOAD = "runway://"

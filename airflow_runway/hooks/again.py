@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from airflow_runway.exceptions import RunwayNotAcceptedError, RunwayReadError, RunwayReadRefusedError
+from airflow_runway.exceptions import (
+    RunwayMediaError,
+    RunwayMediaRefusedError,
+    RunwayNotAcceptedError,
+    RunwayReadError,
+    RunwayReadRefusedError,
+)
 
 if TYPE_CHECKING:
     from airflow_runway.hooks.runway import RunwayHook
 
 #: A submission that was provably not taken is sent again at most this often, in all.
 SUBMIT_ATTEMPTS = 3
+#: An upload is tried this often, each time with a slot of its own.
+UPLOAD_ATTEMPTS = 3
 #: A longer Retry-After, in seconds, is left to Airflow's retries: no worker is held for it.
 LONGEST_PAUSE_IN_WORKER = 30.0
 
@@ -32,6 +40,14 @@ def rereading(hook: RunwayHook, attempts: int) -> dict[str, Any]:
     :param attempts: tries in all.
     """
     return _again(hook, attempts, _may_be_read_again)
+
+
+def uploading(hook: RunwayHook) -> dict[str, Any]:
+    """Upload again after trouble that may pass: it is free.
+
+    :param hook: whose pauses and log.
+    """
+    return _again(hook, UPLOAD_ATTEMPTS, _may_be_uploaded_again)
 
 
 def _again(hook: RunwayHook, attempts: int, retried: Any) -> dict[str, Any]:
@@ -57,6 +73,10 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
 
 def _may_be_read_again(error: BaseException) -> bool:
     return isinstance(error, RunwayReadError) and not isinstance(error, RunwayReadRefusedError)
+
+
+def _may_be_uploaded_again(error: BaseException) -> bool:
+    return isinstance(error, RunwayMediaError) and not isinstance(error, RunwayMediaRefusedError)
 
 
 def _may_be_sent_again(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from airflow_runway.exceptions import (
 )
 from airflow_runway.hooks import transport
 from airflow_runway.hooks.again import rereading, resending
+from airflow_runway.hooks.media import RequestMedia
 from airflow_runway.hooks.shared_client import SharedClient, shared_client
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_runway.gateways import Endpoint
+    from airflow_runway.hooks.media import PreparedRequest
     from airflow_runway.models import CancelOutcome, RunwayTask, Submission
 
 T = TypeVar("T")
@@ -72,13 +75,32 @@ class RunwayHook(HttpHook):
         short Retry-After).
 
         :param route: the official path after ``/v1/``, e.g. ``image_to_video``.
-        :param payload: the JSON body, sent as it is.
+        :param payload: the JSON body. Media may be references (:mod:`airflow_runway.media_references`): files in
+            storage are uploaded or put into the body, outputs of earlier generations become fresh links.
         :returns: the id, and the estimate where the gateway gives one.
+        :raises RunwayMediaError: a file could not be had or is none that would be taken; nothing was sent.
         :raises RunwaySubmissionError: it was refused; nothing is charged.
         :raises RunwayAmbiguousSubmissionError: nobody knows; it may be charged. Do not repeat blindly.
         """
+        return self.send(route, self.prepare(payload).body())
+
+    def prepare(self, payload: Mapping[str, Any]) -> PreparedRequest:
+        """Look at the media that a request names: read from storage, checked, named by content. Free.
+
+        :param payload: the JSON body.
+        :raises RunwayMediaError: a file cannot be read now.
+        :raises RunwayMediaRefusedError: a file is none that the gateway would take.
+        """
+        return self._media.look(payload)
+
+    def send(self, route: str, body: Mapping[str, Any]) -> Submission:
+        """:meth:`submit` a body as it is, e.g. one that :meth:`prepare` made ready. This spends money.
+
+        :param route: see there.
+        :param body: the JSON body.
+        """
         again = tenacity.Retrying(**resending(self))
-        return again(lambda: self._hold(_submitting(self.settings, route, payload)))
+        return again(lambda: self.hold(_submitting(self.settings, route, body)))
 
     async def asubmit(self, route: str, payload: Mapping[str, Any]) -> Submission:
         """:meth:`submit` for an event loop.
@@ -86,8 +108,31 @@ class RunwayHook(HttpHook):
         :param route: see there.
         :param payload: see there.
         """
+        async with self.kept_open() as client:
+            # Object storage is read by blocking calls, in a thread, where the connection cannot be looked up.
+            self.__dict__.setdefault("settings", await client.settings())
+            body = await asyncio.to_thread(lambda: self.prepare(payload).body())
+        return await self.asend(route, body)
+
+    async def asend(self, route: str, body: Mapping[str, Any]) -> Submission:
+        """:meth:`send` for an event loop.
+
+        :param route: see there.
+        :param body: see there.
+        """
         again = tenacity.AsyncRetrying(**resending(self))
-        return await again(self._ahold, lambda settings: _submitting(settings, route, payload))
+        return await again(self._ahold, lambda settings: _submitting(settings, route, body))
+
+    def upload(self, path_or_uri: str) -> str:
+        """Make an ephemeral upload of a file. Free.
+
+        :param path_or_uri: a file in storage, as any URL of ``ObjectStoragePath``, or an absolute local path;
+            512 bytes to 200 MiB, an image, video or sound.
+        :returns: its ``runway://`` URI, which any request of the next 24 hours may name.
+        :raises RunwayMediaError: it could not be read or uploaded now.
+        :raises RunwayMediaRefusedError: it is no such file, or the gateway documents no uploads.
+        """
+        return self._media.upload(path_or_uri)
 
     def get_task(self, runway_task_id: str, *, attempts: int = 1) -> RunwayTask:
         """Read a generation once. Free.
@@ -98,7 +143,7 @@ class RunwayHook(HttpHook):
         """
         again = tenacity.Retrying(**rereading(self, attempts))
         return again(
-            lambda: self._hold(conversations.reading(self.settings.gateway, runway_task_id, self._known_at))
+            lambda: self.hold(conversations.reading(self.settings.gateway, runway_task_id, self._known_at))
         )
 
     async def aget_task(self, runway_task_id: str) -> RunwayTask:
@@ -116,7 +161,7 @@ class RunwayHook(HttpHook):
         :param runway_task_id: the id that :meth:`submit` returned.
         :returns: what became of it. Trouble on the way is an outcome, not an exception.
         """
-        return self._hold(conversations.cancelling(self.settings.gateway, runway_task_id))
+        return self.hold(conversations.cancelling(self.settings.gateway, runway_task_id))
 
     async def acancel_task(self, runway_task_id: str) -> CancelOutcome:
         """:meth:`cancel_task` for an event loop.
@@ -131,7 +176,7 @@ class RunwayHook(HttpHook):
         :raises RunwayConfigurationError: on a gateway without such a route.
         :raises RunwayReadError: no readable answer.
         """
-        return self._hold(conversations.asking_for_organization(self.settings.gateway))
+        return self.hold(conversations.asking_for_organization(self.settings.gateway))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether gateway and key go together, for Airflow's connection form. Free.
@@ -139,7 +184,7 @@ class RunwayHook(HttpHook):
         :returns: success, and a sentence without any secret.
         """
         try:
-            return True, self._hold(conversations.introducing(self.settings.gateway))
+            return True, self.hold(conversations.introducing(self.settings.gateway))
         except RunwayReadRefusedError as error:
             return False, f"{error}{self._doubt_about_key()}"
         except RunwayError as error:
@@ -251,11 +296,18 @@ class RunwayHook(HttpHook):
         return self._configure_session_from_mount_adapters(session)
 
     @cached_property
+    def _media(self) -> RequestMedia:
+        return RequestMedia(self)
+
+    @cached_property
     def _session(self) -> requests.Session:
         return self.get_conn()
 
-    def _hold(self, conversation: Conversation[T]) -> T:
-        """Drive a conversation with requests."""
+    def hold(self, conversation: Conversation[T]) -> T:
+        """Drive a conversation with requests; see :mod:`airflow_runway.conversations`.
+
+        :param conversation: what is to be said.
+        """
         try:
             return self._held(conversation)
         except RunwayReadRefusedError as error:

@@ -13,6 +13,7 @@ from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
     RunwayJournalError,
+    RunwayMediaError,
     RunwaySubmissionError,
     RunwayTaskLostError,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
+    from airflow_runway.hooks.media import PreparedRequest
     from airflow_runway.hooks.runway import RunwayHook
     from airflow_runway.journal import Policy
     from airflow_runway.journal_store import JournalStore
@@ -81,8 +83,9 @@ class JournalledSubmission:
         :raises RunwayReadError: the recorded generation could not be read; nothing was sent.
         """
         gateway = self._hook.settings.gateway.name
-        request = journal.fingerprint(gateway, self._hook.runway_conn_id, route, payload)
         found = self._store.load()
+        prepared = self._prepared(route, payload, found)
+        request = self._fingerprint(route, prepared.identity) if prepared else self._recorded().fingerprint
         cleared = self._store.was_cleared()
         decision = journal.decide(found, request, cleared=cleared, policy=policy)
         if isinstance(decision, Look):
@@ -97,8 +100,39 @@ class JournalledSubmission:
         if isinstance(decision, Reattach | Reuse):
             return self._recovered(cleared=isinstance(decision, Reuse)), False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
+        # Uploads and fresh links are free, and done before anything that is not.
+        prepared = prepared or self._hook.prepare(payload)
+        body = prepared.body()
         self._say_goodbye(decision)
-        return self._submit(Record(Phase.INTENT, request, gateway, route, sent_at=time.time()), payload), True
+        intent = Record(
+            Phase.INTENT,
+            self._fingerprint(route, prepared.identity),
+            gateway,
+            route,
+            sent_at=time.time(),
+            as_written=self._fingerprint(route, payload),
+        )
+        return self._submit(intent, body), True
+
+    def _fingerprint(self, route: str, payload: Mapping[str, Any]) -> str:
+        gateway = self._hook.settings.gateway.name
+        return journal.fingerprint(gateway, self._hook.runway_conn_id, route, payload)
+
+    def _prepared(
+        self, route: str, payload: Mapping[str, Any], found: Record | journal.Unreadable | None
+    ) -> PreparedRequest | None:
+        """The request with its media looked at; ``None`` where they cannot be, and a generation may be there already.
+
+        An input file that was tidied away must not keep a paid generation from being picked up: the request is then
+        taken for the recorded one if it is written in the same words.
+        """
+        try:
+            return self._hook.prepare(payload)
+        except RunwayMediaError as error:
+            if not isinstance(found, Record) or found.as_written != self._fingerprint(route, payload):
+                raise
+            self._log.warning("Taking the request for the recorded one, though: %s", error)
+            return None
 
     def _recorded(self) -> Record:
         record = self._store.record
@@ -173,7 +207,7 @@ class JournalledSubmission:
             )
         )
         try:
-            submission = self._hook.submit(intent.route, payload)
+            submission = self._hook.send(intent.route, payload)
         except (RunwaySubmissionError, RunwayConfigurationError):
             self._store.forget()
             raise

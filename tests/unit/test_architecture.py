@@ -13,8 +13,8 @@ import airflow_runway
 
 ROOT = Path(airflow_runway.__file__).parent
 INNER = (
-    "connection_settings", "conversations", "decoding", "envelopes", "exceptions", "failures", "gateways", "media_types",
-    "models", "polling", "redaction", "reporting",
+    "connection_settings", "conversations", "decoding", "envelopes", "exceptions", "failures", "gateways",
+    "media_checks", "media_references", "media_types", "models", "polling", "redaction", "reporting",
 )  # fmt: skip
 HTTP_AND_CLOCKS = {"aiohttp", "asyncio", "httpx", "requests", "socket", "time", "urllib3"}
 
@@ -48,9 +48,9 @@ def test_inner_rooms_do_no_io_and_know_no_airflow(module):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "emulator").glob("*.py")), ids=lambda path: path.stem)
-def test_the_emulator_knows_only_models_and_gateways(path):
+def test_the_emulator_knows_only_what_is_said_on_the_wire(path):
     names = {name for name in imported(path) if name.startswith("airflow_runway.")}
-    allowed = {"airflow_runway.models", "airflow_runway.gateways"}
+    allowed = {f"airflow_runway.{name}" for name in ("models", "gateways", "media_references", "media_types")}
     assert {name for name in names if not name.startswith("airflow_runway.emulator")} <= allowed
     assert not {name for name in imported(path) if name.partition(".")[0] == "airflow"}
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from airflow_runway.emulator.jobs import Job, job_for
 from airflow_runway.emulator.probe import probe
-from airflow_runway.emulator.references import references_in
 from airflow_runway.emulator.render import render
 from airflow_runway.emulator.sources import Sources
+from airflow_runway.media_references import references_in
 
 from .conftest import FakeClock, body, data_uri, picture
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import warnings
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from unit.operators.memory import Crash, Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
+from unit.operators.memory import Crash, MemoryTaskInstance
+from unit.operators.story import PAYLOAD
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayBudgetError,
     RunwayConfigurationError,
-    RunwayError,
     RunwayJournalError,
     RunwayNotAcceptedError,
     RunwayRequestRefusedError,
@@ -26,88 +23,6 @@ from airflow_runway.exceptions import (
     RunwayTransientFailureError,
 )
 from airflow_runway.hooks import transport
-from airflow_runway.journal import fingerprint
-from airflow_runway.operators.runway import RunwaySubmitOperator
-
-PAYLOAD = {"model": "gen4_turbo", "promptImage": "https://e/a.jpg", "promptText": "a secret idea"}
-
-
-class Story:
-    """One task instance through its tries."""
-
-    def __init__(self, **fields):
-        self.fuse = Fuse()
-        self.store = MemoryStore(self.fuse)
-        self.gateway = MemoryGateway(self.fuse)
-        self.log = Log()
-        self.fields = fields
-        self.max_tries = 3
-        self.ti = None
-        self.said = ""
-        self.now = 1_000_000.0
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-    def operator(self, **fields):
-        operator = RunwaySubmitOperator(
-            **{"task_id": "task", "route": "image_to_video", "payload": PAYLOAD, **self.fields, **fields}
-        )
-        operator.hook.pause_between_tries = lambda state: 0
-        return operator
-
-    def run(self, method="execute", *, crash=None, after=False, **fields):
-        """One try; returns what it returns, raises what it raises."""
-        self.fuse.left, self.fuse.after = crash, after
-        self.ti = MemoryTaskInstance(self.fuse, self.max_tries)
-        context = {"ti": self.ti, "task_state_store": self.store}
-        try:
-            operator = self.operator(**fields)
-            if method == "execute":
-                return operator.execute(context)
-            event = {"runway_task_id": self.record["runway_task_id"], "deadline": 2e9, "error": None}
-            return operator.resume_execution("execute_complete", {"event": event}, context)
-        except RunwayError as error:
-            self.said += f"{error}\n"
-            raise
-        finally:
-            self.fuse.left = None
-
-    def clear(self):
-        self.max_tries += 1
-
-    @property
-    def recorded_request(self):
-        return self.store.values.get("runway_submission", {}).get("fingerprint")
-
-    @property
-    def was_cleared(self):
-        recorded = self.store.values.get("runway_submission", {}).get("max_tries")
-        return recorded not in {None, self.max_tries}
-
-    @staticmethod
-    def request_of(prompt):
-        return fingerprint("runway", "runway_default", "image_to_video", {**PAYLOAD, "promptText": prompt})
-
-    @property
-    def record(self):
-        return self.store.values["runway_submission"]
-
-
-@pytest.fixture
-def story(monkeypatch, set_connection):
-    return lambda **fields: begin(monkeypatch, set_connection, **fields)
-
-
-def begin(monkeypatch, set_connection, **fields):
-    set_connection()
-    story = Story(**fields)
-    monkeypatch.setattr(transport, "send", story.gateway.send)
-    monkeypatch.setattr(RunwaySubmitOperator, "log", story.log)
-    # Time passes only by sleeping.
-    monkeypatch.setattr("time.time", lambda: story.now)
-    monkeypatch.setattr("time.sleep", story.sleep)
-    return story
 
 
 class TestJournal:
@@ -489,81 +404,3 @@ class TestKill:
 
 
 # -- every interleaving -------------------------------------------------------------------------------------
-
-faults = st.sampled_from(
-    [
-        "",
-        "",
-        "refuse",
-        "limit",
-        "unconnected",
-        "drop",
-        "drop after accept",
-        "502 after accept",
-        "empty after accept",
-    ]
-)
-remotes = st.sampled_from(["RUNNING", "RUNNING", "SUCCEEDED", "FAILED", "GONE"])
-tries = st.lists(
-    st.fixed_dictionaries(
-        {
-            "crash": st.one_of(st.none(), st.integers(1, 14)),
-            "after": st.booleans(),
-            "fault": faults,
-            "remote": remotes,
-            "clear": st.booleans(),
-            "reads_fail": st.sampled_from([0, 0, 0, 1, 99]),
-            "broken": st.sampled_from([0, 0, 0, 1, 2]),
-            "payload": st.sampled_from(["a", "a", "a", "b"]),
-        }
-    ),
-    min_size=1,
-    max_size=7,
-)
-
-
-@pytest.mark.parametrize("wait", [False, True], ids=["submit", "wait"])
-@pytest.mark.parametrize("on_clear", ["reuse", "regenerate"])
-def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, set_connection):
-    set_connection()
-
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(tries)
-    def any_life(life):
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            one = begin(monkeypatch, set_connection, wait_for_completion=wait, on_clear=on_clear)
-            # How often somebody asked for a generation: the first time, and for each reason named below.
-            asked = 1
-            for step in life:
-                if step["clear"]:
-                    one.clear()
-                if one.gateway.tasks and step["remote"] != "RUNNING":
-                    last = max(one.gateway.tasks, key=lambda name: int(name[1:]))
-                    if one.gateway.tasks[last] == "RUNNING":
-                        one.gateway.tasks[last] = step["remote"]
-                live = [
-                    name for name, status in one.gateway.tasks.items() if status in {"RUNNING", "SUCCEEDED"}
-                ]
-                payload = step["payload"]
-                changed = one.recorded_request not in {None, one.request_of(payload)}
-                # A clear, a changed request or a generation that is no longer there may ask for one more.
-                may_ask = changed or not live or (one.was_cleared and on_clear == "regenerate")
-                before = one.gateway.charges
-                one.gateway.faults, one.gateway.reads_fail = [step["fault"]] * 3, step["reads_fail"]
-                one.store.broken = step["broken"]
-                with contextlib.suppress(Crash, RunwayError, TaskDeferred):
-                    one.run(
-                        crash=step["crash"], after=step["after"], payload={**PAYLOAD, "promptText": payload}
-                    )
-                one.gateway.reads_fail = one.store.broken = 0
-                new = one.gateway.charges - before
-                assert new <= 1
-                asked += 1 if may_ask and before else 0
-                assert new == 0 or may_ask or not before
-                assert one.gateway.charges <= asked
-            known = one.log.text + one.said + json.dumps(one.store.values)
-            for runway_task_id in one.gateway.received:
-                assert runway_task_id in known
-            assert KEY not in known
-
-    any_life()

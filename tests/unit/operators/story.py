@@ -1,0 +1,89 @@
+"""One task instance through its tries, in memory."""
+
+from __future__ import annotations
+
+from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
+
+from airflow_runway.exceptions import RunwayError
+from airflow_runway.hooks import transport
+from airflow_runway.journal import fingerprint
+from airflow_runway.operators.runway import RunwaySubmitOperator
+
+PAYLOAD = {"model": "gen4_turbo", "promptImage": "https://e/a.jpg", "promptText": "a secret idea"}
+
+
+class Story:
+    """One task instance through its tries."""
+
+    def __init__(self, **fields):
+        self.fuse = Fuse()
+        self.store = MemoryStore(self.fuse)
+        self.gateway = MemoryGateway(self.fuse)
+        self.log = Log()
+        self.fields = fields
+        self.max_tries = 3
+        self.ti = None
+        self.said = ""
+        self.now = 1_000_000.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def operator(self, **fields):
+        operator = RunwaySubmitOperator(
+            **{"task_id": "task", "route": "image_to_video", "payload": PAYLOAD, **self.fields, **fields}
+        )
+        operator.hook.pause_between_tries = lambda state: 0
+        return operator
+
+    def run(self, method="execute", *, crash=None, after=False, **fields):
+        """One try; returns what it returns, raises what it raises."""
+        self.fuse.left, self.fuse.after = crash, after
+        self.ti = MemoryTaskInstance(self.fuse, self.max_tries)
+        context = {"ti": self.ti, "task_state_store": self.store}
+        try:
+            operator = self.operator(**fields)
+            if method == "execute":
+                return operator.execute(context)
+            event = {"runway_task_id": self.record["runway_task_id"], "deadline": 2e9, "error": None}
+            return operator.resume_execution("execute_complete", {"event": event}, context)
+        except RunwayError as error:
+            self.said += f"{error}\n"
+            raise
+        finally:
+            self.fuse.left = None
+
+    def clear(self):
+        self.max_tries += 1
+
+    @property
+    def recorded_request(self):
+        return self.store.values.get("runway_submission", {}).get("fingerprint")
+
+    @property
+    def recorded_generation(self):
+        return self.store.values.get("runway_submission", {}).get("runway_task_id")
+
+    @property
+    def was_cleared(self):
+        recorded = self.store.values.get("runway_submission", {}).get("max_tries")
+        return recorded not in {None, self.max_tries}
+
+    @staticmethod
+    def request_of(prompt):
+        return fingerprint("runway", "runway_default", "image_to_video", {**PAYLOAD, "promptText": prompt})
+
+    @property
+    def record(self):
+        return self.store.values["runway_submission"]
+
+
+def begin(monkeypatch, set_connection, **fields):
+    set_connection()
+    story = Story(**fields)
+    monkeypatch.setattr(transport, "send", story.gateway.send)
+    monkeypatch.setattr(RunwaySubmitOperator, "log", story.log)
+    # Time passes only by sleeping.
+    monkeypatch.setattr("time.time", lambda: story.now)
+    monkeypatch.setattr("time.sleep", story.sleep)
+    return story
