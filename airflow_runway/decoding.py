@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway import reporting
@@ -46,6 +47,9 @@ STATUS_WORDS: Mapping[str, TaskStatus] = {
     **dict.fromkeys(("failed", "failure", "error", "2"), TaskStatus.FAILED),
     **dict.fromkeys(("cancelled", "canceled"), TaskStatus.CANCELLED),
 }
+
+#: Epoch seconds; what lies beyond is no point in time of ours.
+_YEAR_3000 = 32_503_680_000
 
 #: Failure codes known to lead a gateway's free text.
 _CODE_FAMILIES = ("SAFETY", "ASSET", "INTERNAL", "INPUT_PREPROCESSING", "THIRD_PARTY")
@@ -130,6 +134,7 @@ def _task(record: Mapping[str, Any], gateway: Gateway, runway_task_id: str) -> R
         output=urls if status is TaskStatus.SUCCEEDED else (),
         progress=_first(_progress(inner.get("progress")), _progress(record.get("progress"))),
         created_at=_created_at(inner, record),
+        finished_at=_finished_at(record) if status.is_final else None,
         failure=failure,
         failure_code=code,
         estimated_credits=_first(_credits(inner, "estimatedCost"), _credits(record, "estimatedCost")),
@@ -224,6 +229,14 @@ def _node_errors(value: Any) -> str | None:
 def _created_at(inner: Mapping[str, Any], record: Mapping[str, Any]) -> str | None:
     names = [inner.get("createdAt"), record.get("createdAt"), record.get("created_at")]
     return next((redact(text, limit=60) for text in names if isinstance(text, str) and text.strip()), None)
+
+
+def _finished_at(record: Mapping[str, Any]) -> str | None:
+    """Epoch seconds, 0 while it runs (contracts.md, 2.4)."""
+    value = record.get("finish_time")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _YEAR_3000:
+        return None
+    return datetime.fromtimestamp(value, UTC).isoformat()
 
 
 def _progress(value: Any) -> float | None:

@@ -64,6 +64,8 @@ class RunwayTask:
     progress: float | None = None
     #: The server's own text; its time zone is not to be trusted on gateways.
     created_at: str | None = None
+    #: When it ended, in UTC (ISO 8601); only some gateways tell.
+    finished_at: str | None = None
     #: Text for humans, of a failed generation, or of the failed nodes of a workflow that SUCCEEDED in part.
     failure: str | None = None
     #: Runway's failure code, an open set (``SAFETY.INPUT.TEXT``, ``INTERNAL``, ...).

@@ -52,8 +52,27 @@ LIVES: dict[str, dict[str, Any]] = {
     # A workflow that succeeds in part: the nodes after the first have failed.
     "node_errors": {},
 }
-#: Kinds for the download of an output, besides ``status``, ``hang`` and ``html``.
-DOWNLOADS: dict[str, dict[str, Any]] = {"drop": {"bytes": 0}, **SLOW}
+#: Kinds for the download of an output, besides ``status``, ``hang``, ``html`` and ``redirect``. ``bytes`` counts
+#: those of the answer in hand, which goes on from where the caller asked it to, unless it says otherwise.
+DOWNLOADS: dict[str, dict[str, Any]] = {
+    # Closes after so many bytes.
+    "drop": {"bytes": 0},
+    # Falls silent after so many bytes, and closes after so many real seconds.
+    "stall": {"bytes": 0, "seconds": 60.0},
+    # Closes after so many bytes; from then on this link is refused, and only a fresh one opens the file.
+    "expire": {"bytes": 0},
+    # Announces so many bytes more than there are.
+    "wrong_length": {"more": 10},
+    # Tells the SHA-256 of something else (``Repr-Digest``).
+    "wrong_digest": {},
+    # Sends other bytes from there on, and tells the SHA-256 of the right ones.
+    "corrupt": {"bytes": 0},
+    # Sends the whole file, whichever part was asked for.
+    "ignore_range": {},
+    **SLOW,
+}
+#: Kinds of :data:`ANSWERS` that a download can meet too.
+_OF_ANSWERS = ("status", "hang", "html", "redirect")
 
 _COMMON = {"on", "route", "gateway", "kind", "count", "probability", "after"}
 
@@ -156,7 +175,7 @@ def _fields_of(on: str, kind: object) -> dict[str, Any]:
     if on in ("create", "*"):
         known |= LIVES
     if on in ("output", "*"):
-        known |= {name: ANSWERS[name] for name in ("status", "hang", "html")} | DOWNLOADS
+        known |= {name: ANSWERS[name] for name in _OF_ANSWERS} | DOWNLOADS
     if not isinstance(kind, str) or kind not in known:
         raise ValueError(f"'kind' for {on!r} must be one of {', '.join(sorted(known))}.")
     return known[kind]
@@ -218,7 +237,7 @@ class FaultBook:
 BEFORE_KINDS = frozenset(ANSWERS)
 AFTER_KINDS = frozenset(kind + AFTER_ACCEPT for kind in ANSWERS) | frozenset(SLOW)
 LIFE_KINDS = frozenset(LIVES)
-OUTPUT_KINDS = frozenset({"status", "hang", "html", *DOWNLOADS})
+OUTPUT_KINDS = frozenset({*_OF_ANSWERS, *DOWNLOADS})
 
 
 def changed_plan(plan: Plan, fault: Fault | None) -> Plan:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
 from starlette.responses import FileResponse, Response
 
-from airflow_runway.emulator.connection import drop
-from airflow_runway.emulator.fault_answers import STEP, answer_for
-from airflow_runway.emulator.faults import OUTPUT_KINDS
+from airflow_runway.emulator.fault_answers import answer_for
+from airflow_runway.emulator.faults import DOWNLOADS, OUTPUT_KINDS
+from airflow_runway.emulator.faulty_file import FaultyFile
 from airflow_runway.emulator.requestlog import entry_of
 from airflow_runway.models import TaskStatus
 
@@ -17,15 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
 
-    from airflow_runway.emulator.faults import Fault
     from airflow_runway.emulator.jobs import Job
     from airflow_runway.emulator.state import Emulator
     from airflow_runway.emulator.world import Snapshot
 
 PREFIX = "/_outputs/"
-_CHUNK = 1 << 16
 
 
 async def serve(emulator: Emulator, request: Request) -> Response:
@@ -42,14 +38,16 @@ async def serve(emulator: Emulator, request: Request) -> Response:
         fault = emulator.faults.pick(("output",), task.gateway, task.route, OUTPUT_KINDS)
     if fault is not None:
         entry_of(request.scope).fault = fault.kind
-        if fault.kind not in ("drop", "slow"):
+        if fault.kind not in DOWNLOADS:
             return answer_for(fault)
     job = job_behind(emulator, request.url.path)
     if job is None:
         return _refused(404, "NoSuchKey", "The specified key does not exist.")
     file = await emulator.rendered.get(job)
     if fault is not None:
-        return FaultyFile(file, job.content_type, fault)
+        if fault.kind == "expire":
+            emulator.links.revoke(token)
+        return FaultyFile(file, job.content_type, fault, request.headers.get("range", ""))
     return FileResponse(file, media_type=job.content_type)
 
 
@@ -94,38 +92,3 @@ async def output_file(emulator: Emulator, path: str) -> Path | None:
 def _refused(status: int, code: str, message: str) -> Response:
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(f'<?xml version="1.0" encoding="UTF-8"?>{error}', status, media_type="application/xml")
-
-
-class FaultyFile(Response):
-    """A download that breaks off after some bytes, or trickles.
-
-    :param file: what to send; ranges are not looked at.
-    :param content_type: its MIME type.
-    :param fault: a ``drop`` (field ``bytes``) or ``slow`` (field ``bytes_per_second``) rule.
-    """
-
-    def __init__(self, file: Path, content_type: str, fault: Fault) -> None:
-        super().__init__(media_type=content_type)
-        size = file.stat().st_size
-        self.headers["content-length"] = str(size)
-        self._file = file
-        self._drops = fault.kind == "drop"
-        self._left = min(size, int(fault.fields["bytes"])) if self._drops else size
-        self._chunk, self._pause = _CHUNK, 0.0
-        if not self._drops:
-            self._chunk = max(1, int(fault.fields["bytes_per_second"] * STEP))
-            self._pause = STEP
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the file as far as the rule lets it."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        async with await anyio.open_file(self._file, "rb") as file:
-            while self._left and scope["method"] != "HEAD":
-                piece = await file.read(min(self._chunk, self._left))
-                self._left -= len(piece)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await anyio.sleep(self._pause)
-        if self._drops:
-            await drop(scope, receive)
-        else:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})

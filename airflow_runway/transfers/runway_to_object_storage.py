@@ -1,72 +1,104 @@
-"""Lands the outputs of a generation in the team's own storage, before their links die."""
+"""Lands the outputs of generations in the team's own storage, before their links die."""
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import tenacity
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_runway.conversations import checked_task_id
-from airflow_runway.exceptions import (
-    RunwayReadError,
-    RunwayReadRefusedError,
-    RunwayTransferError,
-    RunwayTransferRefusedError,
-)
-from airflow_runway.models import TaskStatus
-from airflow_runway.reporting import unhappy_ending
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError
+from airflow_runway.transfers.naming import DEFAULT_PATTERN, FileName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow.sdk import Context
     from tenacity.wait import wait_base
 
     from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.models import RunwayTask
+    from airflow_runway.transfers.saving import Generation, Saving
 
-#: Tries per output; each reads the task for a fresh link and starts anew.
-ATTEMPTS = 3
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+#: Bytes of the largest file that is taken unless an author says otherwise.
+LARGEST_FILE = 8 * 2**30
 
 
 class RunwayToObjectStorageOperator(BaseOperator):
-    """Copies every output of a finished generation to object storage and returns a manifest.
+    """Copies every output of finished generations to object storage and returns a manifest of each.
 
-    The task is read anew for fresh links, so this works however long ago the generation ended, as long as the
-    gateway keeps it. Files stream through in constant memory under a temporary name and are moved to their
-    final one when complete. The API key never travels to the output's host. Free; a retry downloads again.
+    A generation is read anew for fresh links, so this works however long ago it ended, as long as the gateway
+    keeps it. Files stream through in constant memory; a broken download goes on where it broke off, with a
+    fresh link if the old one has died meanwhile. What the host promised (length, SHA-256) is checked, and what a
+    file is, is judged by its first bytes: an error page is never saved as a clip. Nobody ever sees half a file:
+    it appears under its name when it is complete. The API key never travels to the output's host, and no
+    redirect leads to a private address.
 
-    :param runway_task_id: the finished generation, e.g. ``submit.output``; templated.
+    Beside the files a manifest is stored (see :mod:`airflow_runway.transfers.manifest`), named like them, without
+    index and extension: ``<runway task id>.manifest.json`` by default. Running again finds it, looks whether its
+    files are there, and downloads nothing. Free; a retry continues with what is missing.
+
+    :param runway_task_id: the finished generation, e.g. ``submit.output``, or several: a list, or the output of a
+        mapped task; templated.
     :param destination: a folder, as any URL that ``ObjectStoragePath`` understands
-        (``s3://conn_id@bucket/key``, ``file:///data/clips``); templated. Files in it are named
-        ``<runway task id>-<index>.<extension>``.
+        (``s3://conn_id@bucket/key``, ``file:///data/clips``); templated. On S3 give the bucket a lifecycle rule
+        that aborts incomplete multipart uploads: a killed worker may leave one, invisible, until it runs again.
     :param runway_conn_id: id of a connection of type ``runway``; templated.
-    :returns: ``{"runway_task_id", "status", "cost_credits", "files": [{"path", "bytes", "sha256",
-        "content_type"}]}``.
+    :param file_name: how files in the folder are named; may contain folders; templated. Our own fields stand in
+        single braces: ``{runway_task_id}``, ``{index}`` (from 0; ``{index:03}`` pads) and ``{extension}`` (with its
+        dot, from the content), e.g. ``{{ run_id }}/{runway_task_id}-{index}{extension}``. Whatever a template gives,
+        a name cannot leave the destination.
+    :param max_bytes: refuse files that are larger; 8 GiB by default.
+    :param on_failure: ``"fail"`` (default): what can be saved is saved, then one error names all failures.
+        ``"manifest"``: a generation that failed, or that cannot be saved, gets a manifest with ``error``, and the
+        task succeeds; while Airflow has retries left, failures that a retry may mend are still raised. Trouble
+        with the connection is always raised.
+    :param max_concurrency: how many files are fetched at once, at most 32; memory and connections grow with it.
+    :param route: for the manifest, the route that the generations were submitted to; the gateway does not tell.
+        Templated.
+    :returns: the manifest, a dict, or a list of them, in order, if ``runway_task_id`` is no plain string.
+
+    Outlets: an ``AssetAlias`` gets an asset event per file, so that Dags can be scheduled by "clip ready"; its extra
+    holds ``runway_task_id``, ``path``, ``bytes``, ``sha256``, ``media_type``, ``width``, ``height``, ``duration``,
+    ``fps``, ``gateway``, ``cost_credits`` and the path of the ``manifest``. A plain ``Asset`` gets its one event,
+    with as many of these under ``files``.
     """
 
-    template_fields: Sequence[str] = ("runway_task_id", "destination", "runway_conn_id")
+    template_fields: Sequence[str] = (
+        "runway_task_id", "destination", "file_name", "route", "runway_conn_id",
+    )  # fmt: skip
     ui_color = "#d1fae5"
-    #: Tests put ``wait_none`` here.
-    pause_between_tries: ClassVar[wait_base] = tenacity.wait_random_exponential(multiplier=1, max=10)
+    #: Between the tries of one file; tests put ``wait_none`` here.
+    pause_between_tries: ClassVar[wait_base] = tenacity.wait_random_exponential(multiplier=1, max=30)
+    _saving: Saving | None = None
 
     def __init__(
         self,
         *,
-        runway_task_id: str,
+        runway_task_id: str | Iterable[str],
         destination: str,
         runway_conn_id: str = "runway_default",
+        file_name: str = DEFAULT_PATTERN,
+        max_bytes: int = LARGEST_FILE,
+        on_failure: Literal["fail", "manifest"] = "fail",
+        max_concurrency: int = 4,
+        route: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if on_failure not in ("fail", "manifest"):
+            raise ValueError('on_failure must be "fail" or "manifest".')
+        if max_bytes < 1 or not 1 <= max_concurrency <= 32:
+            raise ValueError("max_bytes must be at least 1, max_concurrency from 1 to 32.")
         self.runway_task_id = runway_task_id
         self.destination = destination
         self.runway_conn_id = runway_conn_id
+        self.file_name = file_name
+        self.max_bytes = max_bytes
+        self.on_failure = on_failure
+        self.max_concurrency = max_concurrency
+        self.route = route
 
     @cached_property
     def hook(self) -> RunwayHook:
@@ -75,77 +107,101 @@ class RunwayToObjectStorageOperator(BaseOperator):
 
         return RunwayHook(self.runway_conn_id)
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Save every output.
 
         :param context: Airflow's.
-        :raises RunwayTransferError: it could not be fetched or stored, or the generation has not ended yet.
-        :raises RunwayTransferRefusedError: what the link gives is no media file.
+        :raises RunwayTransferError: something could not be fetched or stored, or has not ended yet.
+        :raises RunwayTransferRefusedError: what the link gives may not be saved.
+        :raises RunwayConfigurationError: ids, ``file_name`` or ``destination`` are wrong; nothing was fetched.
         """
-        folder = ObjectStoragePath(self.destination)
-        task = self._finished_task(checked_task_id(self.runway_task_id))
-        files = [self._save(task, index, folder) for index in range(len(task.output))]
-        return {
-            "runway_task_id": task.id,
-            "status": task.status.value,
-            "cost_credits": task.cost_credits,
-            "files": files,
-        }
-
-    def _finished_task(self, runway_task_id: str) -> RunwayTask:
-        task = self.hook.get_task(runway_task_id, attempts=ATTEMPTS)
-        if (error := unhappy_ending(task)) is not None:
-            raise error
-        if task.status is not TaskStatus.SUCCEEDED:
-            raise RunwayTransferError(
-                f"Runway task {task.id} has no result to save: it is {task.status}. Put a RunwayTaskSensor before "
-                "this task; a retry reads it again."
-            )
-        return task
-
-    def _save(self, task: RunwayTask, index: int, folder: ObjectStoragePath) -> dict[str, Any]:
-        attempts = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=self.pause_between_tries,
-            retry=tenacity.retry_if_exception(_may_pass),
-            reraise=True,
-        )
-        for attempt in attempts:
-            with attempt:
-                if attempt.retry_state.attempt_number > 1:
-                    task = self._finished_task(task.id)
-                saved = self._save_once(task, index, folder)
-        return saved
-
-    def _save_once(self, task: RunwayTask, index: int, folder: ObjectStoragePath) -> dict[str, Any]:
         # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
-        from airflow_runway.transfers.download import open_download
+        from airflow_runway.transfers.destination import Destination
+        from airflow_runway.transfers.saving import Saving
 
-        if index >= len(task.output):
-            raise RunwayTransferError(f"Runway task {task.id} no longer shows its output {index}.")
-        with open_download(task.output[index], self.hook.settings) as download:
-            name = f"{_UNSAFE.sub('_', task.id)}-{index}{download.extension}"
-            folder.mkdir(parents=True, exist_ok=True)
-            partial, path = folder / f".{name}.partial", folder / name
-            try:
-                with partial.open("wb") as file:
-                    for piece in download:
-                        file.write(piece)
-                partial.move(path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
-        self.log.info(
-            "Saved output %d of Runway task %s: %s, %d bytes.", index, task.id, path, download.bytes
+        ids = self._ids()
+        different = list(dict.fromkeys(ids))
+        file_name = FileName.parse(self.file_name)
+        file_name.check_tasks(len(different))
+        stems = {one: file_name.stem(one, 0) for one in different}
+        if len(set(stems.values())) < len(different):
+            raise RunwayConfigurationError("Several Runway task ids give one file name. Nothing was fetched.")
+        destination = Destination(self._folder(), self.max_bytes)
+        self._saving = saving = Saving(
+            self.hook,
+            destination,
+            file_name,
+            route=self.route or None,
+            max_bytes=self.max_bytes,
+            max_concurrency=self.max_concurrency,
+            pauses=self.pause_between_tries,
+            log=self.log,
         )
-        return {
-            "path": str(path),
-            "bytes": download.bytes,
-            "sha256": download.sha256,
-            "content_type": download.content_type,
-        }
+        generations = saving.run(different)
+        self._settle(generations, context)
+        self._tell(generations, destination, context)
+        manifests = {one.id: one.manifest or {} for one in generations}
+        if isinstance(self.runway_task_id, str):
+            return manifests[ids[0]]
+        return [manifests[one] for one in ids]
+
+    def on_kill(self) -> None:
+        """Let downloads end; what is half there is thrown away."""
+        if self._saving is not None:
+            self._saving.stop()
+
+    def _ids(self) -> list[str]:
+        given = self.runway_task_id
+        if isinstance(given, str) or not hasattr(given, "__iter__"):
+            return [checked_task_id(given)]
+        return [checked_task_id(one) for one in given]
+
+    def _folder(self) -> ObjectStoragePath:
+        if not isinstance(self.destination, str | ObjectStoragePath) or not str(self.destination).strip():
+            raise RunwayConfigurationError("destination is empty. Nothing was fetched; give a folder's URL.")
+        return ObjectStoragePath(self.destination)
+
+    def _settle(self, generations: Sequence[Generation], context: Context) -> None:
+        """Raise what is to be raised, record what is to be recorded."""
+        from airflow_runway.transfers.saving import is_final, together
+
+        failed = [(one, one.error) for one in generations]
+        errors = [(one, error) for one, error in failed if error is not None]
+        if self.on_failure == "manifest":
+            last = not _has_retries_left(context)
+            recorded = [pair for pair in errors if _may_be_recorded(pair[1]) and (last or is_final(pair[1]))]
+            for one, error in recorded:
+                self.log.error("Recorded in the manifest: %s", error)
+                if self._saving is not None:
+                    self._saving.record_failure(one)
+            errors = [pair for pair in errors if pair not in recorded]
+        if errors:
+            subject = f"{len(errors)} of {len(generations)} generations could not be saved"
+            raise together([error for _, error in errors], subject)
+
+    def _tell(self, generations: Sequence[Generation], destination: Any, context: Context) -> None:
+        """Report what is saved to Airflow's lineage and asset events."""
+        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+
+        from airflow_runway.transfers.assets import emit
+
+        saved = [
+            (one.manifest, str(destination.path(self._saving.manifest_name(one))))
+            for one in generations
+            if one.manifest and self._saving
+        ]
+        for manifest, _ in saved:
+            for entry in manifest["files"]:
+                path = ObjectStoragePath(entry["path"])
+                get_hook_lineage_collector().add_output_asset(context=path, uri=str(path))
+        if self.outlets:
+            emit(self.outlets, context["outlet_events"], saved)
 
 
-def _may_pass(error: BaseException) -> bool:
-    passing = isinstance(error, RunwayTransferError | RunwayReadError)
-    return passing and not isinstance(error, RunwayTransferRefusedError | RunwayReadRefusedError)
+def _may_be_recorded(error: BaseException) -> bool:
+    return not isinstance(error, RunwayReadRefusedError | RunwayConfigurationError)
+
+
+def _has_retries_left(context: Context) -> bool:
+    ti = context["ti"]
+    return bool(getattr(ti, "try_number", 1) <= (getattr(ti, "max_tries", 0) or 0))

@@ -1,0 +1,180 @@
+"""Saving against curl: wall time, CPU and memory, from the same server to the same disk, within one run.
+
+``python -m tests.benchmarks.transfer [--folder DIR] [--rounds 3] [--s3]``, from the repository's root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.benchmarks.origin import origin
+
+GIB = 2**30
+SMALL, SMALL_BYTES = 200, 100 * 2**10
+_HERE = Path(__file__).parent
+
+
+def make_clip(path: Path, size: int) -> None:
+    """A playable MP4 of exactly so many bytes: one second of video, then a ``free`` box of noise."""
+    import av
+
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for _ in range(24):
+            container.mux(stream.encode(av.VideoFrame(320, 180, "yuv420p")))
+        container.mux(stream.encode())
+    left = size - path.stat().st_size
+    with path.open("ab") as file:
+        file.write(struct.pack(">I4sQ", 1, b"free", left))
+        left -= 16
+        while left:
+            noise = os.urandom(min(left, 4 * 2**20))
+            file.write(noise)
+            left -= len(noise)
+
+
+def save(address: str, folder: str, concurrency: int, ids: list[str]) -> dict[str, float]:
+    """Our operator, in a fresh process; times without its imports, peak memory with them."""
+    done = subprocess.run(
+        [sys.executable, str(_HERE / "saver.py"), address, folder, str(concurrency), *ids],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-4000:])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def curl(address: str, folder: Path, names: list[str], parallel: int = 1) -> dict[str, float]:
+    """curl with the same files; its start is part of the time, some 10 ms."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    at = time.perf_counter()
+    pairs = [word for name in names for word in ("-o", str(folder / name), f"{address}/files/{name}")]
+    more = ["--parallel", "--parallel-max", str(parallel)] if parallel > 1 else []
+    subprocess.run(["curl", "--silent", "--fail", *more, *pairs], check=True)
+    wall = time.perf_counter() - at
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+
+
+def median(runs: list[dict[str, float]], figure: str) -> float:
+    return statistics.median(run[figure] for run in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=None, help="on the disk to write to")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--s3", action="store_true", help="also memory of saving to moto's S3 server")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="runway-benchmark-", dir=arguments.folder) as work:
+        _measure(Path(work), arguments.rounds, s3=arguments.s3)
+
+
+def _measure(work: Path, rounds: int, *, s3: bool) -> None:
+    files, out = work / "files", work / "out"
+    files.mkdir()
+    for name, size in (("large", GIB), ("larger", 2 * GIB), ("small0", SMALL_BYTES)):
+        make_clip(files / name, size)
+    small = [f"small{index}" for index in range(SMALL)]
+    for name in small[1:]:
+        shutil.copy(files / "small0", files / name)
+    rows: list[tuple[str, str]] = []
+    with origin(files) as address:
+        _speed(address, out, rounds, rows)
+        _memory(address, out, rows)
+        _small(address, out, rounds, small, rows)
+        if s3:
+            _s3(address, rows)
+    for what, figure in rows:
+        print(f"{what:<66} {figure}")
+
+
+@contextlib.contextmanager
+def _emptied(folder: Path):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _speed(address: str, out: Path, rounds: int, rows: list[tuple[str, str]]) -> None:
+    ours, theirs = [], []
+    for _ in range(rounds):
+        # In turn, so that a busy moment of the machine meets both.
+        with _emptied(out):
+            theirs.append(curl(address, out, ["large"]))
+        with _emptied(out):
+            ours.append(save(address, f"file://{out}", 1, ["large"]))
+    for figure in ("wall", "cpu"):
+        one, other = median(ours, figure), median(theirs, figure)
+        rows.append((f"1 GiB, {figure}: ours / curl", f"{one:.2f} s / {other:.2f} s = {one / other:.2f}"))
+
+
+def _memory(address: str, out: Path, rows: list[tuple[str, str]]) -> None:
+    baseline = save(address, f"file://{out}", 4, [])["peak_kib"]
+    rows.append(("the interpreter with all imports, peak", f"{baseline / 1024:.0f} MiB"))
+    for what, ids, concurrency in (
+        ("1 GiB", ["large"], 1),
+        ("2 GiB", ["larger"], 1),
+        ("four files of 1 GiB at once", [f"large+{'+'.join(['large'] * 3)}"], 4),
+    ):
+        with _emptied(out):
+            peak = save(address, f"file://{out}", concurrency, ids)["peak_kib"]
+        rows.append((f"{what}, peak above that", f"{(peak - baseline) / 1024:.1f} MiB"))
+
+
+def _small(address: str, out: Path, rounds: int, names: list[str], rows: list[tuple[str, str]]) -> None:
+    runs: dict[int, list[float]] = {1: [], 4: [], 8: []}
+    theirs = []
+    for _ in range(rounds):
+        for concurrency, walls in runs.items():
+            with _emptied(out):
+                walls.append(save(address, f"file://{out}", concurrency, names)["wall"])
+        with _emptied(out):
+            theirs.append(curl(address, out, names)["wall"])
+    one = statistics.median(runs[1])
+    for concurrency, walls in runs.items():
+        wall = statistics.median(walls)
+        what = f"{len(names)} generations of one 100 KiB file, concurrency {concurrency}: wall (of 1)"
+        rows.append((what, f"{wall:.2f} s ({wall / one:.2f})"))
+    rows.append((f"{len(names)} files of 100 KiB by one curl (downloads only)", f"{statistics.median(theirs):.2f} s"))
+
+
+def _s3(address: str, rows: list[tuple[str, str]]) -> None:
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket="clips")
+    extra = {"endpoint_url": endpoint, "region_name": "us-east-1"}
+    connection = {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}
+    os.environ["AIRFLOW_CONN_AWS_MOTO"] = json.dumps(connection)
+    try:
+        baseline = save(address, "s3://aws_moto@clips/x", 1, ["small0"])["peak_kib"]
+        peak = save(address, "s3://aws_moto@clips/x", 1, ["large"])["peak_kib"]
+    finally:
+        server.stop()
+    rows.append(("S3 (moto), 1 GiB, peak above saving a 100 KiB file", f"{(peak - baseline) / 1024:.1f} MiB"))
+
+
+if __name__ == "__main__":
+    main()

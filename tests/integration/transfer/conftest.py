@@ -1,0 +1,53 @@
+"""An S3 server, the two storages, and an operator run without Airflow's machinery."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tenacity
+from integration.support import connection_to
+from integration.transfer.storages import CONNECTION, Bucket, Folder, need_s3, s3_connection
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    need_s3()
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["file", "s3"])
+def storage(request, tmp_path, monkeypatch):
+    if request.param == "file":
+        return Folder(tmp_path)
+    endpoint = request.getfixturevalue("s3_endpoint")
+    monkeypatch.setenv(CONNECTION, s3_connection(endpoint))
+    return Bucket(endpoint)
+
+
+class FakeTaskInstance:
+    try_number, max_tries = 1, 0
+
+
+@pytest.fixture
+def save(emulator, storage, monkeypatch):
+    """Save what the emulator made."""
+    from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
+
+    connection = connection_to(emulator, timeout=1)
+    monkeypatch.setenv("AIRFLOW_CONN_RUNWAY_DEFAULT", json.dumps(connection))
+
+    def run(runway_task_id, **fields):
+        operator = RunwayToObjectStorageOperator(
+            task_id="save", runway_task_id=runway_task_id, destination=storage.url, **fields
+        )
+        operator.pause_between_tries = tenacity.wait_none()
+        return operator.execute({"ti": FakeTaskInstance()})
+
+    return run
