@@ -9,11 +9,12 @@
   taken up again and not paid for twice.
 - Each film is an event of the asset ``campaign_film``.
 
-Lies beside ``film_cutting.py``; the cutting needs PyAV (``pip install av``) on the workers.
+Lies beside ``film_cutting.py``; the cutting needs PyAV on the workers: ``pip install 'airflow-provider-runway[media]'``.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,12 @@ from airflow_runway.operators.runway import RunwayImageToVideoOperator, RunwayTe
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
 FILM = Asset("campaign_film")
+
+# The file of a shot's keyframe. Without one the clip fails before anything is sent.
+KEYFRAME = """
+{%- set saved = ti.xcom_pull('keyframe.save', map_indexes=ti.map_index) -%}
+{{ saved.files[0].path if saved else 'no keyframe' }}
+"""
 
 with DAG(
     dag_id="campaign",
@@ -46,25 +53,29 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
 
+    def slug(words: str) -> str:
+        return re.sub(r"\W+", "-", words.lower())
+
     @task
     def shots(params: Any = None) -> list[dict[str, str]]:
         """Every product in every look, in the order of the table."""
         import csv
 
         with ObjectStoragePath(params["products"]).open("r", encoding="utf-8-sig", newline="") as table:
-            return [
-                {
-                    "product": row["product"],
-                    "photo": row["photo"],
-                    "picture": f"@product {row['scene']}, {look}",
-                    "motion": row["motion"],
-                }
-                for row in csv.DictReader(table)
-                for look in params["looks"]
-            ]
+            rows = [(row, look) for row in csv.DictReader(table) for look in params["looks"]]
+        return [
+            {
+                "product": row["product"],
+                "photo": row["photo"],
+                "picture": f"@product {row['scene']}, {look}",
+                "motion": row["motion"],
+                "file_name": f"{number:03}-{slug(row['product'])}-{{runway_task_id}}{{extension}}",
+            }
+            for number, (row, look) in enumerate(rows, 1)
+        ]
 
     @task_group
-    def keyframe(product: str, photo: str, picture: str, motion: str) -> None:
+    def keyframe(product: str, photo: str, picture: str, motion: str, file_name: str) -> None:
         """A shot's first frame: two credits."""
         draw = RunwayTextToImageOperator(
             task_id="draw",
@@ -79,16 +90,16 @@ with DAG(
             task_id="save",
             runway_task_id=draw.output["runway_task_id"],
             destination="{{ params.destination }}/keyframes",
+            file_name=file_name,
         )
 
     @task_group
-    def clip(product: str, photo: str, picture: str, motion: str) -> None:
+    def clip(product: str, photo: str, picture: str, motion: str, file_name: str) -> None:
         """A shot: five credits a second."""
-        # Without a keyframe this fails before anything is sent.
         film = RunwayImageToVideoOperator(
             task_id="film",
             model="gen4_turbo",
-            prompt_image="{{ ti.xcom_pull('keyframe.save', map_indexes=ti.map_index)['files'][0]['path'] }}",
+            prompt_image=KEYFRAME,
             prompt_text=motion,
             ratio="1280:720",
             duration="{{ params.seconds }}",
@@ -99,6 +110,7 @@ with DAG(
             task_id="save",
             runway_task_id=film.output["runway_task_id"],
             destination="{{ params.destination }}/clips",
+            file_name=file_name,
         )
 
     approve = ApprovalOperator(

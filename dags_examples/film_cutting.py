@@ -1,4 +1,4 @@
-"""Joins clips to one film with sound, for ``campaign.py``. Needs PyAV: ``pip install av``."""
+"""Joins clips to one film with sound, for ``campaign.py``. Needs PyAV."""
 
 from __future__ import annotations
 

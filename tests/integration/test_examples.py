@@ -8,6 +8,7 @@ import wave
 from array import array
 from math import pi, sin
 from pathlib import Path
+from time import monotonic
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -29,20 +30,22 @@ def trigger(airflow, dag_id, conf):
 def ended(airflow, dag_id, run_id):
     """Wait for a run's end, and see that it told nobody the key, nor a signed link in a log."""
     state = airflow.wait_for_run(dag_id, run_id, 240)
-    written = json.dumps(
-        [
-            airflow.task_log(dag_id, run_id, one["task_id"], try_number=number, map_index=one["map_index"])
-            for one in airflow.task_instances(dag_id, run_id)
-            for number in range(1, one["try_number"] + 1)
-        ]
-    )
+    logs = [
+        line
+        for one in airflow.task_instances(dag_id, run_id)
+        for number in range(1, one["try_number"] + 1)
+        for line in airflow.task_log(
+            dag_id, run_id, one["task_id"], try_number=number, map_index=one["map_index"]
+        )
+    ]
+    written = json.dumps(logs)
     assert KEY not in written
     assert "_jwt" not in written
     entries = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/~/xcomEntries?limit=1000"
     for entry in airflow.request("GET", entries)["xcom_entries"]:
         value = airflow.xcom(dag_id, run_id, entry["task_id"], entry["key"], map_index=entry["map_index"])
         assert KEY not in json.dumps(value)
-    return state, written
+    return state, [line for line in logs if line.get("level") in {"error", "warning"}]
 
 
 def local(path):
@@ -60,8 +63,8 @@ def mean(path, seconds=0.0):
 def test_words_become_a_large_clip(airflow, emulator, tmp_path):
     dag_id = "keyframe_clip_upscale"
     run_id = trigger(airflow, dag_id, {"seconds": 2, "destination": f"file://{tmp_path}/clips"})
-    state, written = ended(airflow, dag_id, run_id)
-    assert state == "success", written[-8000:]
+    state, trouble = ended(airflow, dag_id, run_id)
+    assert state == "success", trouble
     assert routes(emulator) == ["text_to_image", "image_to_video", "video_upscale"]
     (file,) = airflow.xcom(dag_id, run_id, "save")["files"]
     clip = decode(local(file["path"]))
@@ -75,8 +78,8 @@ def test_a_clip_in_another_style(place, airflow, emulator, tmp_path):
     content = make_clip(tmp_path / "clip.mp4")
     source = f"file://{tmp_path}/clip.mp4" if place == "disk" else emulator.put_media("clip.mp4", content)
     run_id = trigger(airflow, "restyle_clip", {"clip": source, "destination": f"file://{tmp_path}/restyled"})
-    state, written = ended(airflow, "restyle_clip", run_id)
-    assert state == "success", written[-8000:]
+    state, trouble = ended(airflow, "restyle_clip", run_id)
+    assert state == "success", trouble
     assert routes(emulator) == ["pro/video2video"]
     (file,) = airflow.xcom("restyle_clip", run_id, "save")["files"]
     restyled = decode(local(file["path"]))
@@ -118,11 +121,18 @@ def states(airflow, run_id, task_id):
 
 
 def answer(airflow, run_id, option):
-    """Wait until a person is asked, and be that person; returns what was shown."""
+    """Wait until a person is asked, and be that person; returns what was shown.
+
+    No person answers within a second; Airflow's scheduler fails a task that goes on before it has heard that the
+    worker is done with it ("state mismatch").
+    """
     task = f"/api/v2/dags/campaign/dagRuns/{run_id}/taskInstances/approve"
+    seen = []
 
     def asked():
-        return airflow.request("GET", task)["state"] in {"awaiting_input", "deferred"}
+        if airflow.request("GET", task)["state"] in {"awaiting_input", "deferred"}:
+            seen.append(monotonic())
+        return bool(seen) and monotonic() - seen[0] > 8
 
     airflow.wait_until(asked, 180, "the question")
     detail = airflow.request("GET", f"{task}/-1/hitlDetails")
@@ -178,9 +188,9 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
     assert f"{SHOTS - 1} of {SHOTS}" in shown
     assert routes(emulator) == ["text_to_image"] * SHOTS
 
-    state, written = ended(airflow, "campaign", run_id)
+    state, trouble = ended(airflow, "campaign", run_id)
     assert state == "failed"
-    assert sorted(states(airflow, run_id, "clip.film")) == ["failed"] * 2 + ["success"] * 2, written[-8000:]
+    assert sorted(states(airflow, run_id, "clip.film")) == ["failed"] * 2 + ["success"] * 2, trouble
     assert routes(emulator) == ["text_to_image"] * SHOTS + ["image_to_video"] * (SHOTS - 1)
     film = check_film(airflow, run_id)
     assert len(film["missing"]) == 2
@@ -188,8 +198,8 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
 
     clear_failed(airflow, run_id)
     answer(airflow, run_id, "Approve")
-    state, written = ended(airflow, "campaign", run_id)
-    assert state == "success", written[-8000:]
+    state, trouble = ended(airflow, "campaign", run_id)
+    assert state == "success", trouble
     made = routes(emulator)
     assert (made.count("text_to_image"), made.count("image_to_video")) == (SHOTS + 1, SHOTS + 1)
     film = check_film(airflow, run_id)
@@ -203,8 +213,8 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
 def test_a_rejected_campaign_spends_nothing_more(airflow, emulator, campaign, tmp_path):
     run_id = trigger(airflow, "campaign", campaign)
     answer(airflow, run_id, "Reject")
-    state, written = ended(airflow, "campaign", run_id)
-    assert state == "success", written[-8000:]
+    state, trouble = ended(airflow, "campaign", run_id)
+    assert state == "success", trouble
     assert routes(emulator) == ["text_to_image"] * SHOTS
     assert len(list((tmp_path / "film" / "keyframes").glob("*.png"))) == SHOTS
     for task_id in ("clip.film", "clip.save", "cut", "complete"):
