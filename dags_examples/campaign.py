@@ -9,7 +9,7 @@
   taken up again and not paid for twice.
 - Each film is an event of the asset ``campaign_film``.
 
-Lies beside ``film_cutting.py``; the cutting needs PyAV on the workers: ``pip install 'airflow-provider-runway[media]'``.
+Lies beside ``film_cutting.py``, which needs PyAV on the workers: ``pip install 'airflow-provider-runway[media]'``.
 """
 
 from __future__ import annotations
@@ -53,9 +53,6 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
 
-    def slug(words: str) -> str:
-        return re.sub(r"\W+", "-", words.lower())
-
     @task
     def shots(params: Any = None) -> list[dict[str, str]]:
         """Every product in every look, in the order of the table."""
@@ -63,15 +60,16 @@ with DAG(
 
         with ObjectStoragePath(params["products"]).open("r", encoding="utf-8-sig", newline="") as table:
             rows = [(row, look) for row in csv.DictReader(table) for look in params["looks"]]
+        slugs = [re.sub(r"\W+", "-", row["product"].lower()) for row, _ in rows]
         return [
             {
                 "product": row["product"],
                 "photo": row["photo"],
                 "picture": f"@product {row['scene']}, {look}",
                 "motion": row["motion"],
-                "file_name": f"{number:03}-{slug(row['product'])}-{{runway_task_id}}{{extension}}",
+                "file_name": f"{number:03}-{slug}-{{runway_task_id}}{{extension}}",
             }
-            for number, (row, look) in enumerate(rows, 1)
+            for number, ((row, look), slug) in enumerate(zip(rows, slugs, strict=True), 1)
         ]
 
     @task_group

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import wave
 from array import array
 from math import pi, sin
-from pathlib import Path
 from time import monotonic
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 from integration.media import decode, frame_at, loudness, make_clip
 from integration.support import KEY
+from integration.transfer.storages import CONNECTION, Bucket, need_s3, s3_connection
 from PIL import Image, ImageStat
 
 COLOURS = {"Lamp": (200, 40, 40), "Chair": (40, 60, 200)}
@@ -48,8 +50,11 @@ def ended(airflow, dag_id, run_id):
     return state, [line for line in logs if line.get("level") in {"error", "warning"}]
 
 
-def local(path):
-    return Path(urlsplit(path).path)
+def local(path, folder):
+    """A copy of what an Airflow task has stored."""
+    copy = folder / path.rpartition("/")[2]
+    copy.write_bytes(ObjectStoragePath(path).read_bytes())
+    return copy
 
 
 def routes(emulator):
@@ -67,7 +72,7 @@ def test_words_become_a_large_clip(airflow, emulator, tmp_path):
     assert state == "success", trouble
     assert routes(emulator) == ["text_to_image", "image_to_video", "video_upscale"]
     (file,) = airflow.xcom(dag_id, run_id, "save")["files"]
-    clip = decode(local(file["path"]))
+    clip = decode(local(file["path"], tmp_path))
     assert (clip.codec, clip.pixels, clip.width) == ("h264", "yuv420p", 2560)
     assert clip.seconds == pytest.approx(2, abs=1 / 24)
     assert clip.distinct_frames > 1
@@ -82,31 +87,62 @@ def test_a_clip_in_another_style(place, airflow, emulator, tmp_path):
     assert state == "success", trouble
     assert routes(emulator) == ["pro/video2video"]
     (file,) = airflow.xcom("restyle_clip", run_id, "save")["files"]
-    restyled = decode(local(file["path"]))
+    restyled = decode(local(file["path"], tmp_path))
     assert restyled.distinct_frames > 1
-    difference = zip(mean(tmp_path / "clip.mp4"), mean(local(file["path"])), strict=True)
+    difference = zip(mean(tmp_path / "clip.mp4"), mean(local(file["path"], tmp_path)), strict=True)
     assert max(abs(before - after) for before, after in difference) > 5
 
 
 @pytest.fixture
-def campaign(tmp_path):
-    """A table, its photos and some music on the disk; the conf of a run."""
-    table = tmp_path / "products.csv"
-    with table.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["product", "photo", "scene", "motion"])
-        for product, colour in COLOURS.items():
-            Image.new("RGB", (640, 360), colour).save(tmp_path / f"{product}.png")
-            rows.writerow([product, f"file://{tmp_path}/{product}.png", "on an oak table", "a slow push in"])
-    with wave.open(str(tmp_path / "music.wav"), "wb") as file:
+def folder(tmp_path):
+    """A folder on the disk, by its URL."""
+    return f"file://{tmp_path}/studio"
+
+
+@pytest.fixture
+def bucket_folder(airflow, monkeypatch):
+    """A folder in a bucket that Airflow has a connection to."""
+    need_s3()
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    connection = s3_connection(f"http://{host}:{port}")
+    monkeypatch.setenv(CONNECTION, connection)
+    fields = json.loads(connection)
+    airflow.request(
+        "POST",
+        "/api/v2/connections",
+        {**fields, "connection_id": "aws_moto", "extra": json.dumps(fields["extra"])},
+    )
+    yield Bucket(f"http://{host}:{port}").url
+    airflow.request("DELETE", "/api/v2/connections/aws_moto")
+    server.stop()
+
+
+def prepared(folder):
+    """Put a table, its photos and some music into a folder; returns the conf of a run."""
+    table, music = io.StringIO(newline=""), io.BytesIO()
+    rows = csv.writer(table)
+    rows.writerow(["product", "photo", "scene", "motion"])
+    ObjectStoragePath(folder).mkdir(parents=True, exist_ok=True)
+    for product, colour in COLOURS.items():
+        photo = io.BytesIO()
+        Image.new("RGB", (640, 360), colour).save(photo, "PNG")
+        ObjectStoragePath(f"{folder}/{product}.png").write_bytes(photo.getvalue())
+        rows.writerow([product, f"{folder}/{product}.png", "on an oak table", "a slow push in"])
+    ObjectStoragePath(f"{folder}/products.csv").write_bytes(table.getvalue().encode())
+    with wave.open(music, "wb") as file:
         file.setparams((1, 2, 24_000, 0, "NONE", ""))
         file.writeframes(array("h", [round(9000 * sin(2 * pi * 440 * at / 24_000)) for at in range(36_000)]))
+    ObjectStoragePath(f"{folder}/music.wav").write_bytes(music.getvalue())
     return {
-        "products": f"file://{table}",
+        "products": f"{folder}/products.csv",
         "looks": LOOKS,
         "seconds": SECONDS,
-        "music": f"file://{tmp_path}/music.wav",
-        "destination": f"file://{tmp_path}/film",
+        "music": f"{folder}/music.wav",
+        "destination": f"{folder}/film",
     }
 
 
@@ -151,38 +187,46 @@ def clear_failed(airflow, run_id):
     airflow.request("POST", "/api/v2/dags/campaign/clearTaskInstances", {**wish, "include_downstream": True})
 
 
-def check_film(airflow, run_id):
+def check_film(airflow, run_id, folder):
     """It plays to the end, is as long as its parts, shows them in the table's order, and is heard all the way."""
     film = airflow.xcom("campaign", run_id, "cut")
     saved = [one["map_index"] for one in instances(airflow, run_id, "clip.save") if one["state"] == "success"]
     manifests = [airflow.xcom("campaign", run_id, "clip.save", map_index=index) for index in saved]
-    clips = [local(manifest["files"][0]["path"]) for manifest in manifests]
+    files = [manifest["files"][0] for manifest in manifests]
+    assert [part["clip"] for part in film["parts"]] == [file["path"] for file in files]
+    clips = [local(file["path"], folder) for file in files]
     lengths = [decode(clip).seconds for clip in clips]
-    path = local(film["path"])
+    assert [file["duration"] for file in files] == pytest.approx(lengths, abs=1 / 24)
+    path = local(film["path"], folder)
 
     seen = decode(path)
     assert (seen.codec, seen.pixels, seen.width, seen.height) == ("h264", "yuv420p", 1280, 720)
-    assert seen.seconds == pytest.approx(sum(lengths), abs=1 / 24)
-    assert film["seconds"] == pytest.approx(sum(lengths), abs=1 / 24)
+    assert seen.seconds == pytest.approx(sum(file["duration"] for file in files), abs=1 / 24)
+    assert film["seconds"] == pytest.approx(seen.seconds, abs=1 / 24)
     begin = 0.0
     for part, index, clip, length in zip(film["parts"], saved, clips, lengths, strict=True):
-        assert (part["shot"], local(part["clip"])) == (index + 1, clip)
-        assert part["product"] == list(COLOURS)[index // len(LOOKS)]
+        product = list(COLOURS)[index // len(LOOKS)]
+        assert (part["shot"], part["product"]) == (index + 1, product)
+        assert clip.name.startswith(f"{index + 1:03}-{product.lower()}-")
         shown = mean(path, begin + length / 2)
         assert shown == pytest.approx(mean(clip, length / 2), abs=3)
-        assert shown == pytest.approx(COLOURS[part["product"]], abs=15)
+        assert shown == pytest.approx(COLOURS[product], abs=15)
         begin += length
     loud = loudness(path, pieces_of=0.25)
     assert len(loud) == pytest.approx(begin / 0.25, abs=1)
     assert min(loud[:-1]) > 1000
-    assert json.loads((path.parent / "film.json").read_text()) == film
+    beside = film["path"].rpartition("/")[0]
+    assert json.loads(ObjectStoragePath(f"{beside}/film.json").read_text()) == film
+    for file in files:
+        manifest = ObjectStoragePath(file["path"].replace(".mp4", ".manifest.json"))
+        assert json.loads(manifest.read_text())["files"] == [file]
     return film
 
 
-def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, emulator, campaign):
+def test_a_campaign_in_a_bucket_loses_two_shots_and_is_completed(airflow, emulator, bucket_folder, tmp_path):
     emulator.add_fault(on="create", route="text_to_image", kind="fail_task", count=1)
     emulator.add_fault(on="create", route="image_to_video", kind="fail_task", count=1)
-    run_id = trigger(airflow, "campaign", campaign)
+    run_id = trigger(airflow, "campaign", prepared(bucket_folder))
     shown = answer(airflow, run_id, "Approve")
     assert f"{(SHOTS - 1) * SECONDS * 5} credits" in shown
     assert f"{SHOTS - 1} of {SHOTS}" in shown
@@ -192,7 +236,7 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
     assert state == "failed"
     assert sorted(states(airflow, run_id, "clip.film")) == ["failed"] * 2 + ["success"] * 2, trouble
     assert routes(emulator) == ["text_to_image"] * SHOTS + ["image_to_video"] * (SHOTS - 1)
-    film = check_film(airflow, run_id)
+    film = check_film(airflow, run_id, tmp_path)
     assert len(film["missing"]) == 2
     assert len(film["parts"]) == SHOTS - 2
 
@@ -202,7 +246,8 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
     assert state == "success", trouble
     made = routes(emulator)
     assert (made.count("text_to_image"), made.count("image_to_video")) == (SHOTS + 1, SHOTS + 1)
-    film = check_film(airflow, run_id)
+    assert emulator.ledger()["total_credits"] == SHOTS * (2 + 5 * SECONDS)
+    film = check_film(airflow, run_id, tmp_path)
     assert film["missing"] == []
     assert film["seconds"] == pytest.approx(SHOTS * SECONDS, abs=1 / 24)
 
@@ -210,13 +255,13 @@ def test_a_campaign_loses_two_shots_is_cut_all_the_same_and_completed(airflow, e
     assert [len(event["extra"]["missing"]) for event in events["asset_events"]] == [2, 0]
 
 
-def test_a_rejected_campaign_spends_nothing_more(airflow, emulator, campaign, tmp_path):
-    run_id = trigger(airflow, "campaign", campaign)
+def test_a_rejected_campaign_spends_nothing_more(airflow, emulator, folder, tmp_path):
+    run_id = trigger(airflow, "campaign", prepared(folder))
     answer(airflow, run_id, "Reject")
     state, trouble = ended(airflow, "campaign", run_id)
     assert state == "success", trouble
     assert routes(emulator) == ["text_to_image"] * SHOTS
-    assert len(list((tmp_path / "film" / "keyframes").glob("*.png"))) == SHOTS
+    assert len(list((tmp_path / "studio" / "film" / "keyframes").glob("*.png"))) == SHOTS
     for task_id in ("clip.film", "clip.save", "cut", "complete"):
         assert set(states(airflow, run_id, task_id)) == {"skipped"}
-    assert not (tmp_path / "film" / "film.mp4").exists()
+    assert not (tmp_path / "studio" / "film" / "film.mp4").exists()
