@@ -60,17 +60,19 @@ with DAG(
 
         with ObjectStoragePath(params["products"]).open("r", encoding="utf-8-sig", newline="") as table:
             rows = [(row, look) for row in csv.DictReader(table) for look in params["looks"]]
-        slugs = [re.sub(r"\W+", "-", row["product"].lower()) for row, _ in rows]
-        return [
-            {
-                "product": row["product"],
-                "photo": row["photo"],
-                "picture": f"@product {row['scene']}, {look}",
-                "motion": row["motion"],
-                "file_name": f"{number:03}-{slug}-{{runway_task_id}}{{extension}}",
-            }
-            for number, ((row, look), slug) in enumerate(zip(rows, slugs, strict=True), 1)
-        ]
+        found = []
+        for number, (row, look) in enumerate(rows, 1):
+            slug = re.sub(r"\W+", "-", row["product"].lower())
+            found.append(
+                {
+                    "product": row["product"],
+                    "photo": row["photo"],
+                    "picture": f"@product {row['scene']}, {look}",
+                    "motion": row["motion"],
+                    "file_name": f"{number:03}-{slug}-{{runway_task_id}}{{extension}}",
+                }
+            )
+        return found
 
     @task_group
     def keyframe(product: str, photo: str, picture: str, motion: str, file_name: str) -> None:
