@@ -23,6 +23,8 @@
     │   ├── RunwayTaskTimeoutError    x    not finished at the deadline
     │   ├── RunwayTaskLostError       x    the server does not know it (any more)
     │   └── RunwayOutputMissingError  x    succeeded, says the server, and shows no output
+    ├── RunwayBatchError              x  some items of a batch did not end well; what did is saved
+    ├── RunwayBatchIncompleteError       the same, and another try may do better, and pays for what failed
     └── RunwayTransferError              fetching or storing an output failed; the generation is untouched
         └── RunwayTransferRefusedError x   and would fail again
 
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = [
     "RunwayAmbiguousSubmissionError",
     "RunwayAuthenticationError",
+    "RunwayBatchError",
+    "RunwayBatchIncompleteError",
     "RunwayBudgetError",
     "RunwayConfigurationError",
     "RunwayError",
@@ -246,6 +250,21 @@ class RunwayOutputMissingError(RunwayTaskError, AirflowFailException):
     """The server says SUCCEEDED, again and again, and shows no output. It was most likely charged.
 
     Airflow does not retry; the id is in the message for the gateway's support.
+    """
+
+
+class RunwayBatchError(RunwayError, AirflowFailException):
+    """Some items of a batch did not end well; everything else did, and is saved.
+
+    Airflow does not retry. When somebody clears the task, what succeeded is kept at no cost, what runs is waited
+    for, and what failed is submitted, and paid for, again; moderated items and lost answers are left alone.
+    """
+
+
+class RunwayBatchIncompleteError(RunwayError):
+    """Some items of a batch did not end well, each for a reason that another try may not meet.
+
+    Each of the task's ``retries`` does what a clear does: only what failed is submitted, and paid for, again.
     """
 
 

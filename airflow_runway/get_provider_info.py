@@ -25,7 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("airflow_runway.hooks.runway")],
         "operators": [_modules("airflow_runway.operators.runway")],
         "sensors": [_modules("airflow_runway.sensors.runway")],
-        "triggers": [_modules("airflow_runway.triggers.runway")],
+        "triggers": [_modules("airflow_runway.triggers.runway", "airflow_runway.triggers.batch")],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,
@@ -38,8 +38,8 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _modules(module: str) -> dict[str, Any]:
-    return {"integration-name": _INTEGRATION, "python-modules": [module]}
+def _modules(*modules: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": list(modules)}
 
 
 def _connection_type() -> dict[str, Any]:

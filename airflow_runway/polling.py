@@ -8,6 +8,17 @@ Pure: a reading or an error, the time and chance come in, a decision comes out. 
         case Finished(task): ...           # SUCCEEDED with an output, FAILED or CANCELLED
         case GaveUp(error): ...            # deadline, lost, refused: the sentence for people
 
+When the next look comes:
+
+- the first, :func:`first_look`: 5 seconds to 5 seconds plus one interval after the wait began, at random, so
+  that a thousand waits which begin together, say when a triggerer starts, are spread over one interval;
+- while nothing is known of the end: one interval later;
+- where the server reports progress: where the end is expected, from a half to three intervals later
+  (:mod:`airflow_runway.expectation`);
+- THROTTLED: 30 seconds later at least; after trouble: an interval, doubled up to a minute, and never before a
+  ``Retry-After`` has passed;
+- always varied by a fifth, never less than 5 seconds later, and at the deadline at the latest.
+
 Waiting hurts nobody, giving up early may lose a clip that was paid for. So passing trouble never ends a wait
 before its deadline; only a wait that has *never* had a readable answer ends after ten tries, as a matter of
 configuration. Counters and graces are those of contracts.md, section 9.
@@ -27,6 +38,7 @@ from airflow_runway.exceptions import (
     RunwayTaskLostError,
     RunwayTaskTimeoutError,
 )
+from airflow_runway.expectation import Course, followed, pause
 from airflow_runway.models import CancelOutcome, RunwayTask, TaskStatus
 
 if TYPE_CHECKING:
@@ -63,8 +75,10 @@ class Wait:
     runway_task_id: str
     #: Wall clock, seconds since the epoch: survives restarts, unlike a monotonic clock.
     deadline: float
-    #: Seconds between looks, before jitter.
+    #: Seconds between looks, before jitter, where nothing is known of the end.
     interval: float = DEFAULT_INTERVAL
+    #: How progress has gone, where the server reports any. Begins anew after a deferral or a restart.
+    course: Course | None = None
     #: Whether the server has ever shown the task.
     seen: bool = False
     #: Wall clock of the first of the present run of looks that did not show the task.
@@ -101,6 +115,30 @@ class GaveUp:
 Decision = LookAgain | Finished | GaveUp
 
 
+def first_look(wait: Wait, *, chance: Random) -> float:
+    """Seconds from the beginning of a wait to its first look.
+
+    :param wait: the wait.
+    :param chance: spreads waits that begin together.
+    """
+    return SHORTEST_INTERVAL + wait.interval * chance.random()
+
+
+def after_look(wait: Wait, found: RunwayTask | RunwayError, *, now: float, chance: Random) -> Decision:
+    """What follows from a look, whatever came of it.
+
+    :param wait: the wait so far.
+    :param found: the reading, or how it failed.
+    :param now: wall clock, seconds since the epoch.
+    :param chance: source of jitter.
+    """
+    if isinstance(found, RunwayTask):
+        return after_reading(wait, found, now=now, chance=chance)
+    if isinstance(found, RunwayReadError):
+        return after_trouble(wait, found, now=now, chance=chance)
+    return GaveUp(found)
+
+
 def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -> Decision:
     """What follows from a reading.
 
@@ -124,6 +162,7 @@ def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -
         )
     wait = replace(
         wait,
+        course=followed(wait.course, task.progress, now),
         seen=True,
         unseen_since=None,
         unseen_looks=0,
@@ -131,9 +170,10 @@ def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -
         refusals=0,
         looks_without_output=missing,
     )
-    interval = wait.interval
     if task.status is TaskStatus.THROTTLED:
-        interval = max(interval, THROTTLED_INTERVAL)
+        interval = max(wait.interval, THROTTLED_INTERVAL)
+    else:
+        interval = pause(wait.course, wait.interval)
     return _again(wait, interval, now=now, chance=chance, task=task)
 
 
@@ -184,8 +224,9 @@ def after_trouble(wait: Wait, error: RunwayReadError, *, now: float, chance: Ran
                 "it resumes with the same id."
             )
         )
-    pause = min(wait.interval * 2 ** min(wait.troubles - 1, 8), LONGEST_BACK_OFF)
-    return _again(wait, max(pause, error.retry_after or 0.0), now=now, chance=chance, trouble=error)
+    back_off = min(wait.interval * 2 ** min(wait.troubles - 1, 8), LONGEST_BACK_OFF)
+    asked = error.retry_after or 0.0
+    return _again(wait, max(back_off, asked), now=now, chance=chance, least=asked, trouble=error)
 
 
 def _again(
@@ -194,14 +235,15 @@ def _again(
     *,
     now: float,
     chance: Random,
+    least: float = 0.0,
     task: RunwayTask | None = None,
     trouble: RunwayReadError | None = None,
 ) -> Decision:
     if now >= wait.deadline:
         return GaveUp(timed_out(wait, task=task, trouble=trouble))
-    pause = max(interval * chance.uniform(1 - JITTER, 1 + JITTER), SHORTEST_INTERVAL)
+    after = max(interval * chance.uniform(1 - JITTER, 1 + JITTER), least, SHORTEST_INTERVAL)
     # The last look falls on the deadline, not before it: what finished in time is found in time.
-    return LookAgain(min(pause, max(wait.deadline - now, 0.1)), wait)
+    return LookAgain(min(after, max(wait.deadline - now, 0.1)), wait)
 
 
 #: What became of a generation that missed its deadline.

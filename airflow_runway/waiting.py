@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 
-from airflow_runway import exceptions
+from airflow_runway import exceptions, observing
 from airflow_runway.exceptions import RunwayError, RunwayReadError, RunwayTaskTimeoutError
 from airflow_runway.models import CancelOutcome
 from airflow_runway.polling import (
@@ -21,8 +21,8 @@ from airflow_runway.polling import (
     GaveUp,
     LookAgain,
     Wait,
-    after_reading,
-    after_trouble,
+    after_look,
+    first_look,
     timed_out,
 )
 from airflow_runway.reporting import unhappy_ending
@@ -49,6 +49,7 @@ class WaitsForRunwayTask(BaseOperator):
     cancel_on_timeout: bool
     #: Where a person can look at the generation; kept for the link in Airflow's UI.
     runway_task_url: str = ""
+    _story: observing.Story | None = None
 
     @cached_property
     def hook(self) -> RunwayHook:
@@ -71,13 +72,19 @@ class WaitsForRunwayTask(BaseOperator):
         :param wait: the wait so far.
         :param attempts: tries, where the read fails in passing.
         """
+        found: RunwayTask | RunwayError
         try:
-            task = self.hook.get_task(wait.runway_task_id, attempts=attempts)
+            found = self.hook.get_task(wait.runway_task_id, attempts=attempts)
         except RunwayReadError as trouble:
-            self.log.warning("%s", trouble)
-            return after_trouble(wait, trouble, now=time.time(), chance=_chance)
-        self.log.info("Runway task %s: %s", task.id, task.status)
-        return after_reading(wait, task, now=time.time(), chance=_chance)
+            found = trouble
+        result = self._story_of(wait.runway_task_id).heard(found)
+        observing.count(observing.IN_WORKER, "runway.polls", result=result)
+        return after_look(wait, found, now=time.time(), chance=_chance)
+
+    def _story_of(self, runway_task_id: str) -> observing.Story:
+        if self._story is None or self._story.runway_task_id != runway_task_id:
+            self._story = observing.Story(self.log, runway_task_id)
+        return self._story
 
     def result(self, task: RunwayTask) -> dict[str, Any]:
         """The finished task as a dict.
@@ -101,7 +108,7 @@ class WaitsForRunwayTask(BaseOperator):
 
         :param wait: what for.
         """
-        decision: Decision = LookAgain(SHORTEST_INTERVAL, wait)
+        decision: Decision = LookAgain(first_look(wait, chance=_chance), wait)
         while isinstance(decision, LookAgain):
             time.sleep(decision.after)
             wait = decision.wait
@@ -153,6 +160,8 @@ class WaitsForRunwayTask(BaseOperator):
         raise NotImplementedError
 
     def _conclude(self, decision: Finished | GaveUp, wait: Wait) -> dict[str, Any]:
+        self._story_of(wait.runway_task_id).ended(decision)
+        observing.finished(decision)
         if isinstance(decision, Finished):
             return self.result(decision.task)
         if isinstance(decision.error, RunwayTaskTimeoutError) and self.cancel_on_timeout:

@@ -9,7 +9,11 @@ the journal.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.conversations import checked_task_id
 from airflow_runway.exceptions import (
@@ -44,8 +48,6 @@ from airflow_runway.models import TaskStatus
 from airflow_runway.reporting import unhappy_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_runway.hooks.runway import RunwayHook
     from airflow_runway.hooks.stored_media import StoredFile
     from airflow_runway.media_references import Place
@@ -101,6 +103,7 @@ class RequestMedia:
         :raises RunwayMediaError: a file cannot be read now.
         :raises RunwayMediaRefusedError: a file is none that the gateway would take.
         """
+        payload = _with_plain_paths(payload)
         names: dict[Place, str] = {}
         files: dict[Place, StoredFile] = {}
         for reference in references_in(payload):
@@ -216,3 +219,12 @@ class RequestMedia:
                 "charged."
             )
         return task.output[index]
+
+
+def _with_plain_paths(value: Any) -> Any:
+    """Path objects, e.g. what an upstream task returned, as the text that names them."""
+    if isinstance(value, ObjectStoragePath | os.PathLike):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _with_plain_paths(inside) for name, inside in value.items()}
+    return [_with_plain_paths(item) for item in value] if isinstance(value, list | tuple) else value

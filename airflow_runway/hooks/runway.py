@@ -24,7 +24,7 @@ from airflow_runway.exceptions import (
 from airflow_runway.hooks import transport
 from airflow_runway.hooks.again import rereading, resending
 from airflow_runway.hooks.media import RequestMedia
-from airflow_runway.hooks.shared_client import SharedClient, shared_client
+from airflow_runway.hooks.shared_client import shared_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_runway.gateways import Endpoint
     from airflow_runway.hooks.media import PreparedRequest
+    from airflow_runway.hooks.shared_client import SharedClient
     from airflow_runway.models import CancelOutcome, RunwayTask, Submission
 
 T = TypeVar("T")
@@ -334,28 +335,7 @@ class RunwayHook(HttpHook):
     async def _ahold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
         """Drive a conversation with aiohttp."""
         async with self.kept_open() as client:
-            settings = await client.settings()
-            try:
-                return await self._aheld(client, begin(settings))
-            except RunwayReadRefusedError as error:
-                if error.key_refused:
-                    client.renew(settings)
-                raise
-
-    @staticmethod
-    async def _aheld(client: SharedClient, conversation: Conversation[T]) -> T:
-        try:
-            call = next(conversation)
-            while True:
-                try:
-                    answer = await client.send(call)
-                except NoAnswerError as silence:
-                    call = conversation.throw(silence)
-                else:
-                    call = conversation.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+            return await client.hold(begin)
 
     @asynccontextmanager
     async def kept_open(self) -> AsyncIterator[SharedClient]:

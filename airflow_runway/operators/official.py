@@ -1,7 +1,9 @@
 """Typed operators for the official format: Runway itself, and gateways that copy its routes.
 
 Fields are those of Runway's published API description and of CometAPI's official-format pages; whatever else
-a model takes goes through ``extra_body``.
+a model takes goes through ``extra_body``. A *media reference* is an https URL, a ``runway://`` or ``data:`` URI, a
+file in storage (``s3://...``, ``file:///...``), or ``runway-task://<id>``: see
+:mod:`airflow_runway.media_references`. Every ``"uri"`` inside an object is one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ class RunwayImageToVideoOperator(TypedSubmitOperator):
     further arguments all apply.
 
     :param model: e.g. ``gen4_turbo``.
-    :param prompt_image: an https URL, a ``runway://`` URI, a ``data:`` URI, or a list of
+    :param prompt_image: a media reference, or a list of
         ``{"uri": ..., "position": "first" | "last"}``.
     :param prompt_text: what should happen.
     :param ratio: width and height in pixels, e.g. ``1280:720``.
@@ -114,7 +116,7 @@ class RunwayVideoToVideoOperator(TypedSubmitOperator):
     """Restyles or edits a clip. This spends money; see :class:`RunwayImageToVideoOperator`.
 
     :param model: e.g. ``aleph2``; ``gen4_aleph`` at gateways.
-    :param video_uri: an https URL, a ``runway://`` URI or a ``data:`` URI.
+    :param video_uri: a media reference.
     :param prompt_text: what should change.
     :param references: images to follow, ``[{"type": "image", "uri": ...}]``.
     :param keyframes: up to five pictures at points in time (``aleph2``).
@@ -210,7 +212,7 @@ class RunwayVideoUpscaleOperator(TypedSubmitOperator):
     """Enlarges a clip. This spends money; see :class:`RunwayImageToVideoOperator`.
 
     :param model: e.g. ``magnific_video_upscaler_creative``; ``upscale_v1`` at CometAPI.
-    :param video_uri: an https URL, a ``runway://`` URI or a ``data:`` URI.
+    :param video_uri: a media reference.
     :param resolution: ``720p``, ``1k``, ``2k`` or ``4k``, where the model takes it.
     :param creativity: 0 to 100, where the model takes it.
     :param sharpen: 0 to 100, where the model takes it.

@@ -2,7 +2,9 @@
 
 Fields are those of CometAPI's pages on these routes and of its sisters' copies of them. Every create needs a
 ``callback_url``: from the operator, else from the connection, else nothing is sent. The result is awaited by
-reading, as everywhere; a callback is not needed for it, and its body is never trusted.
+reading, as everywhere; a callback is not needed for it, and its body is never trusted. A *media reference* is an
+https URL, a ``data:`` URI, a file in storage (up to 3.9 MB, sent inside the request), or ``runway-task://<id>``: see
+:mod:`airflow_runway.media_references`.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ class RunwayProGenerateOperator(TypedSubmitOperator):
 
     :param model: e.g. ``gen4``.
     :param prompt: what should happen.
-    :param image: URL of the first frame; none for words alone.
-    :param last_image: URL of the last frame.
+    :param image: the first frame, a media reference; none for words alone.
+    :param last_image: the last frame, a media reference.
     :param ratio: e.g. ``16:9``; with an image pages also name ``1280:720``. Better given.
     :param style: e.g. ``cinematic``.
     :param seconds: 5 or 10. Gateways disagree about the default: better given.
@@ -80,7 +82,7 @@ class RunwayProVideoToVideoOperator(TypedSubmitOperator):
     """Restyles a clip over the reverse format. This spends money; see :class:`RunwayProGenerateOperator`.
 
     :param model: e.g. ``gen4``.
-    :param video: URL of the clip.
+    :param video: the clip, a media reference.
     :param prompt: the new style.
     :param structure_transformation: 0 to 1, how far the structure may change.
     :param flip: whether the result is upright instead of wide.
@@ -125,8 +127,8 @@ class RunwayProVideoToVideoOperator(TypedSubmitOperator):
 class RunwayProActOneOperator(TypedSubmitOperator):
     """Gives a picture somebody's performance. This spends money; see :class:`RunwayProGenerateOperator`.
 
-    :param video: URL of the performance, 16:9.
-    :param image: URL of the character, 16:9.
+    :param video: the performance, 16:9, a media reference.
+    :param image: the character, 16:9, a media reference.
     :param motion_multiplier: strength of the motion, where the gateway takes it.
     :param flip: whether the result is upright instead of wide.
     :param callback_url: your own address; default: the connection's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_runway.operators.batch import RunwayBatchOperator
 from airflow_runway.operators.official import (
     RunwayCharacterPerformanceOperator,
     RunwayImageToVideoOperator,
@@ -19,6 +20,7 @@ from airflow_runway.operators.submit import XCOM_RUNWAY_TASK_ID, RunwaySubmitOpe
 
 __all__ = [
     "XCOM_RUNWAY_TASK_ID",
+    "RunwayBatchOperator",
     "RunwayCharacterPerformanceOperator",
     "RunwayImageToVideoOperator",
     "RunwayProActOneOperator",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway import journal
+from airflow_runway import journal, observing
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
@@ -30,6 +29,7 @@ from airflow_runway.journal import (
     remote_of,
 )
 from airflow_runway.models import CancelOutcome
+from airflow_runway.operators.callback_token import with_token
 from airflow_runway.polling import NOT_VISIBLE_GRACE, Finished, GaveUp, Wait
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from airflow_runway.models import Submission
     from airflow_runway.polling import Decision as WaitDecision
 
-#: Stands in a callback URL for random text by which the callback of a lost answer is recognised.
-TOKEN = "{token}"  # noqa: S105 - a placeholder
 #: Seconds after a submission in which a 404 may be a replica that lags.
 _FRESH = 60.0
 _ATTEMPTS_TO_LOOK = 3
@@ -195,7 +193,7 @@ class JournalledSubmission:
     def _submit(self, intent: Record, payload: Mapping[str, Any]) -> Record:
         earlier = self._store.record
         previous = (*earlier.previous, earlier.runway_task_id) if earlier else ()
-        token, payload = self._with_token(intent.route, payload)
+        token, payload = with_token(self._hook.settings, intent.route, payload)
         self._store.intend(
             replace(
                 intent,
@@ -207,24 +205,16 @@ class JournalledSubmission:
             )
         )
         try:
-            submission = self._hook.send(intent.route, payload)
+            with observing.span("runway.submit", route=intent.route, gateway=intent.gateway) as span:
+                submission = self._hook.send(intent.route, payload)
+                if span is not None:
+                    span.set_attribute("runway_task_id", submission.runway_task_id)
         except (RunwaySubmissionError, RunwayConfigurationError):
             self._store.forget()
             raise
         except RunwayAmbiguousSubmissionError as error:
             raise RunwayAmbiguousSubmissionError(f"{error} {self._evidence(payload)}") from None
         return self._accepted(submission)
-
-    def _with_token(self, route: str, payload: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-        """Random text in place of ``{token}`` in the callback URL, the task's own or the connection's."""
-        settings = self._hook.settings
-        row = settings.gateway.create(route)
-        needed = row is not None and "callback_url" in row.needs
-        callback = payload.get("callback_url") or (settings.callback_url if needed else None)
-        if not isinstance(callback, str) or TOKEN not in callback:
-            return "", payload
-        token = secrets.token_urlsafe(12)
-        return token, {**payload, "callback_url": callback.replace(TOKEN, token)}
 
     def _accepted(self, submission: Submission) -> Record:
         estimate = submission.estimated_credits

@@ -62,13 +62,16 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
 
     Errors tell what was charged. A refusal by the gateway (``RunwayRequestRefusedError``,
     ``RunwayAuthenticationError``, ``RunwayOutOfCreditsError``) costs nothing and is not retried. Limits and
-    missing connections (``RunwayNotAcceptedError``) cost nothing, and Airflow's retries submit again. An
+    missing connections (``RunwayNotAcceptedError``), and input files that cannot be had right now
+    (``RunwayMediaError``) cost nothing, and Airflow's retries submit again. An
     answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried.
     With ``wait_for_completion`` a generation that failed for an internal reason is
     ``RunwayTransientFailureError``: each of the task's ``retries`` makes, and pays for, another one.
 
     :param route: the official path after ``/v1/``, e.g. ``image_to_video``; templated.
-    :param payload: the JSON body with the API's own field names; templated.
+    :param payload: the JSON body with the API's own field names; templated. Media may be named by any reference
+        of :mod:`airflow_runway.media_references`: files in the team's storage travel inside the request or as an
+        upload, outputs of earlier generations (``runway-task://<id>``) as a fresh link.
     :param runway_conn_id: id of a connection of type ``runway``; templated.
     :param wait_for_completion: also wait until the generation has ended, and return it as a dict like
         :class:`~airflow_runway.sensors.runway.RunwayTaskSensor`.
@@ -117,8 +120,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
-        self.on_ambiguous_submit = _one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
-        self.on_clear = _one_of("on_clear", on_clear, "reuse", "regenerate")
+        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")
         if max_credits is not None and not max_credits >= 0:
             raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
         self.max_credits = max_credits
@@ -301,7 +304,14 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         )
 
 
-def _one_of(name: str, value: str, *words: str) -> str:
+def one_of(name: str, value: str, *words: str) -> str:
+    """An argument that must be one of a few words; checked when the Dag is parsed.
+
+    :param name: the argument's name.
+    :param value: what was given.
+    :param words: what it may be.
+    :raises ValueError: if it is none of them.
+    """
     if value not in words:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}, not {value!r}")
     return value

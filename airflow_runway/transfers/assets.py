@@ -23,7 +23,7 @@ def asset_uri(path: str) -> str:
         scheme, rest = "file", path
     bucket, slash, key = rest.partition("/")
     bucket = bucket.rpartition("@")[2]
-    return f"{scheme}://{bucket}{slash}{quote(key, safe='/~:@+,=!$()&;')}"
+    return f"{scheme}://{bucket}{slash}{quote(key, safe='/~:@+,!$()')}"
 
 
 def emit(outlets: Iterable[Any], events: Any, saved: Sequence[tuple[Mapping[str, Any], str]]) -> list[str]:

@@ -136,8 +136,18 @@ class Destination:
         :param name: a checked relative name.
         :param document: plain JSON values.
         """
-        content = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-        sink = self.open(name, name, "application/json")
+        self.write(
+            name, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(), "application/json"
+        )
+
+    def write(self, name: str, content: bytes, media_type: str) -> None:
+        """Store a small file, atomically.
+
+        :param name: a checked relative name.
+        :param content: all of it.
+        :param media_type: told to stores that keep it.
+        """
+        sink = self.open(name, name, media_type)
         try:
             sink.write(content)
             sink.commit(len(content))

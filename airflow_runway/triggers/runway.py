@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
-from airflow_runway.exceptions import RunwayError, RunwayReadError
+from airflow_runway.observing import Story
 from airflow_runway.polling import (
     DEFAULT_INTERVAL,
     SHORTEST_ABSENCE,
+    Decision,
     Finished,
     GaveUp,
     LookAgain,
     Wait,
-    after_reading,
-    after_trouble,
+    after_look,
+    first_look,
 )
-from airflow_runway.redaction import redact
+from airflow_runway.triggers.poll_hub import Clock, poll_hub
+from airflow_runway.triggers.stopping import CancelsWhenStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_runway.hooks.runway import RunwayHook
-
-#: States of an Airflow task after which nobody will come back for the generation. Not among them is whatever
-#: a clear leads to: there the next try may hold the same generation. A task that is not found any more (its
-#: run was deleted) counts as not over: nobody said that the clip is unwanted.
-TASK_IS_OVER = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+#: Seconds after the deadline for which a last look may be late, because the gateway bears no more reads; then
+#: the event says "not finished", and the worker looks once more.
+PATIENCE_AT_DEADLINE = 30.0
 
 
-class RunwayTaskTrigger(BaseTrigger):
-    """Polls one generation until it has ended or its deadline has passed, then fires once.
+class RunwayTaskTrigger(CancelsWhenStopped):
+    """Waits in the poll hub of its connection until one generation has ended or its deadline has passed.
+
+    It fires once.
 
     What is stored in Airflow's database: connection id, task id, deadline, settings. Never a key, a prompt or
     a URL; the event carries none either, the worker reads the task anew.
@@ -42,7 +41,8 @@ class RunwayTaskTrigger(BaseTrigger):
     :param runway_task_id: the id that the submitting task returned.
     :param runway_conn_id: id of a connection of type ``runway``.
     :param deadline: wall clock, seconds since the epoch; survives restarts of the triggerer.
-    :param poll_interval: seconds between looks, varied by a fifth; never below 5.
+    :param poll_interval: seconds between looks, typically, at least 5; a half to three times of it where the
+        server reports progress, see :mod:`airflow_runway.polling`.
     :param seen: whether the server has shown the task before.
     :param cancel_on_kill: whether the generation is cancelled when somebody stops the deferred task.
     """
@@ -64,8 +64,7 @@ class RunwayTaskTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.seen = seen
         self.cancel_on_kill = cancel_on_kill
-        self._now = time.time
-        self._sleep = asyncio.sleep
+        self._clock = Clock()
         self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -89,70 +88,29 @@ class RunwayTaskTrigger(BaseTrigger):
         # is treated as killed.
         yield TriggerEvent(event)
 
-    async def on_kill(self) -> None:
-        """Cancel the generation, if Airflow itself says that the task is over.
-
-        Airflow 3.3 calls this also when a trigger merely moved to another triggerer, and interrupts it after
-        about a second; so the work is a task of its own, and asks first.
-        """
-        if self.cancel_on_kill:
-            self._stopping = asyncio.create_task(self._cancel_if_over())
-            await asyncio.shield(self._stopping)
-
-    async def _cancel_if_over(self) -> None:
-        from airflow_runway.hooks.runway import RunwayHook
-        from airflow_runway.triggers.task_state import state_of
-
-        try:
-            state = await state_of(self.task_instance)
-            if state not in TASK_IS_OVER:
-                self.log.info(
-                    "Runway task %s goes on: the Airflow task is %s, not ended.", self.runway_task_id, state
-                )
-                return
-            outcome = await RunwayHook(self.runway_conn_id).acancel_task(self.runway_task_id)
-            self.log.info(
-                "Runway task %s: the Airflow task is %s; cancelling: %s.", self.runway_task_id, state, outcome
-            )
-        except Exception as error:
-            self.log.warning(
-                "Runway task %s goes on: Airflow or the gateway could not be asked (%s).",
-                self.runway_task_id,
-                redact(error),
-            )
+    def generations(self) -> list[str]:
+        """The one generation that is waited for."""
+        return [self.runway_task_id]
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_runway.hooks.runway import RunwayHook
 
-        hook = RunwayHook(self.runway_conn_id)
+        clock, began = self._clock, self._clock.now()
+        story = Story(self.log, self.runway_task_id)
         wait = Wait(self.runway_task_id, self.deadline, self.poll_interval, seen=self.seen)
-        await self._sleep(SHORTEST_ABSENCE * self._chance.uniform(1.0, 1.2))
-        async with hook.kept_open():
-            status = ""
-            while True:
-                decision, said = await self._look(hook, wait)
-                if said != status:
-                    self.log.info("Runway task %s: %s", self.runway_task_id, said)
-                    status = said
-                if not isinstance(decision, LookAgain):
-                    return self._event(decision)
-                wait = decision.wait
-                await self._sleep(decision.after)
-
-    async def _look(self, hook: RunwayHook, wait: Wait) -> tuple[LookAgain | Finished | GaveUp, str]:
-        try:
-            task = await hook.aget_task(wait.runway_task_id)
-        except RunwayReadError as trouble:
-            return after_trouble(wait, trouble, now=self._now(), chance=self._chance), str(trouble)
-        except RunwayError as error:
-            return GaveUp(error), str(error)
-        except Exception as error:
-            # Most likely the connection's look-up: in a triggerer "not defined" may be a passing fault.
-            unread = RunwayReadError(
-                f"Connection {self.runway_conn_id!r} could not be used: {type(error).__name__}: {redact(error)}"
-            )
-            return after_trouble(wait, unread, now=self._now(), chance=self._chance), str(unread)
-        return after_reading(wait, task, now=self._now(), chance=self._chance), task.status.value
+        decision: Decision = LookAgain(first_look(wait, chance=self._chance), wait)
+        async with poll_hub(RunwayHook(self.runway_conn_id), clock) as hub:
+            while isinstance(decision, LookAgain):
+                wait, after = decision.wait, decision.after
+                patience = max(self.deadline - clock.wall(), after) + PATIENCE_AT_DEADLINE
+                found = await hub.look(self.runway_task_id, after=after, patience=patience)
+                story.heard(found)
+                decision = after_look(wait, found, now=clock.wall(), chance=self._chance)
+        story.ended(decision)
+        too_early = began + SHORTEST_ABSENCE - clock.now()
+        if too_early > 0:
+            await clock.sleep(too_early)
+        return self._event(decision)
 
     def _event(self, decision: Finished | GaveUp) -> dict[str, Any]:
         error = decision.error if isinstance(decision, GaveUp) else None

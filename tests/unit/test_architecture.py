@@ -13,8 +13,10 @@ import airflow_runway
 
 ROOT = Path(airflow_runway.__file__).parent
 INNER = (
-    "connection_settings", "conversations", "decoding", "envelopes", "exceptions", "failures", "gateways",
-    "media_checks", "media_references", "media_types", "models", "polling", "redaction", "reporting",
+    "batch",
+    "connection_settings", "conversations", "decoding", "envelopes", "exceptions", "expectation", "failures",
+    "gateways", "media_checks", "media_references", "media_types", "models", "pacing", "polling", "redaction",
+    "reporting",
 )  # fmt: skip
 HTTP_AND_CLOCKS = {"aiohttp", "asyncio", "httpx", "requests", "socket", "time", "urllib3"}
 

@@ -12,7 +12,8 @@ CLASSES = [getattr(exceptions, name) for name in exceptions.__all__]
 #: What a retry can mend, at no risk of paying twice.
 RETRIED = {
     "RunwayError", "RunwayNotAcceptedError", "RunwayReadError", "RunwaySubmissionError", "RunwayTaskError",
-    "RunwayTransferError", "RunwayMediaError", "RunwayJournalError", "RunwayTransientFailureError",
+    "RunwayTransferError", "RunwayBatchIncompleteError", "RunwayMediaError", "RunwayJournalError",
+    "RunwayTransientFailureError",
 }  # fmt: skip
 
 

@@ -19,7 +19,12 @@ CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * (SIZE // 256)
 
 
 def worker(address, storage, home):
-    connection = {"conn_type": "runway", "host": address, "password": KEY, "extra": {"allow_insecure_http": True}}
+    connection = {
+        "conn_type": "runway",
+        "host": address,
+        "password": KEY,
+        "extra": {"allow_insecure_http": True},
+    }
     environment = {
         **os.environ,
         **storage.environment,
@@ -83,9 +88,16 @@ def test_told_to_stop_it_leaves_nothing(storage, files, tmp_path, monkeypatch):
     from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
     with origin(files, pace=4 * 2**20) as address:
-        connection = {"conn_type": "runway", "host": address, "password": KEY, "extra": {"allow_insecure_http": True}}
+        connection = {
+            "conn_type": "runway",
+            "host": address,
+            "password": KEY,
+            "extra": {"allow_insecure_http": True},
+        }
         monkeypatch.setenv("AIRFLOW_CONN_RUNWAY_DEFAULT", json.dumps(connection))
-        operator = RunwayToObjectStorageOperator(task_id="save", runway_task_id="clip", destination=storage.url)
+        operator = RunwayToObjectStorageOperator(
+            task_id="save", runway_task_id="clip", destination=storage.url
+        )
 
         def kill():
             while not half_way(storage):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from pathlib import Path
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 from PIL import Image
 from unit.scripted import Scripted
 
@@ -58,9 +60,9 @@ def creates(emulator):
 
 
 class TestSending:
-    @pytest.mark.parametrize("form", ["file://{}", "{}"])
+    @pytest.mark.parametrize("form", ["file://{}".format, str, ObjectStoragePath, Path])
     def test_a_small_file_travels_inside(self, hook, runway_emulator, small, form):
-        hook.submit("image_to_video", {**REQUEST, "promptImage": form.format(small)})
+        hook.submit("image_to_video", {**REQUEST, "promptImage": form(small)})
         assert uploads(runway_emulator) == []
         (create,) = creates(runway_emulator)
         assert create["body"]["promptImage"].startswith("data:image/png;base64,")

@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
+from unit.clocks import HastyClock
 from unit.scripted import Scripted
 
 from airflow_runway.exceptions import (
@@ -62,11 +63,9 @@ def _after_deferral(deferred, context, clock, fields):
     import asyncio
 
     trigger = type(deferred.trigger)(**deferred.trigger.serialize()[1])
-
-    async def sleep(seconds):
-        clock.sleep(seconds)
-
-    trigger._sleep = sleep
+    trigger._clock = HastyClock(clock.now)
+    trigger._clock.pass_time = clock.sleep
+    trigger._clock.wall = trigger._clock.now = lambda: clock.now
 
     async def events():
         return [event async for event in trigger.run()]

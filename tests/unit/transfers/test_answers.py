@@ -87,7 +87,9 @@ def test_promises_compared():
     known = Promise(20, '"e"', SHA)
     assert not known.contradicts(Promise())
     assert not known.contradicts(Promise(20, '"e"', SHA))
-    assert all(known.contradicts(other) for other in (Promise(21), Promise(etag='"f"'), Promise(sha256=b"x" * 32)))
+    assert all(
+        known.contradicts(other) for other in (Promise(21), Promise(etag='"f"'), Promise(sha256=b"x" * 32))
+    )
     assert Promise(has_end=True).with_more(known) == Promise(20, '"e"', SHA, has_end=True)
 
 

@@ -52,7 +52,9 @@ def test_several_need_different_names():
         no_index.check_outputs(2)
 
 
-@pytest.mark.parametrize(("pattern", "media_type"), [("clip.mp4", "image/png"), ("x.{index}.PNG", "video/mp4")])
+@pytest.mark.parametrize(
+    ("pattern", "media_type"), [("clip.mp4", "image/png"), ("x.{index}.PNG", "video/mp4")]
+)
 def test_a_fixed_extension_must_be_true(pattern, media_type):
     with pytest.raises(RunwayTransferRefusedError, match="End file_name with {extension}"):
         FileName.parse(pattern).name("t1", 0, media_type)
@@ -63,7 +65,11 @@ def test_odd_ids_are_harmless():
 
 
 @given(
-    st.lists(st.sampled_from(["..", ".", "/", "\\", "a", "{index}", "{runway_task_id}", "{extension}", " ", "\n", "é"])),
+    st.lists(
+        st.sampled_from(
+            ["..", ".", "/", "\\", "a", "{index}", "{runway_task_id}", "{extension}", " ", "\n", "é"]
+        )
+    ),
     st.text(min_size=1, max_size=20),
     st.sampled_from(sorted(EXTENSIONS)),
 )

@@ -9,7 +9,8 @@ import pytest
 from unit.scripted import Scripted
 
 from airflow_runway.triggers import task_state
-from airflow_runway.triggers.runway import TASK_IS_OVER, RunwayTaskTrigger
+from airflow_runway.triggers.runway import RunwayTaskTrigger
+from airflow_runway.triggers.stopping import TASK_IS_OVER
 
 RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING"})
 DONE = Scripted(200, {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4"]})

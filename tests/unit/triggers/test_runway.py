@@ -5,6 +5,7 @@ import json
 import random
 
 import pytest
+from unit.clocks import HastyClock
 from unit.scripted import KEY, Scripted
 
 from airflow_runway.polling import SHORTEST_ABSENCE
@@ -15,28 +16,13 @@ RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING", "progress": 0.5})
 DONE = Scripted(200, {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4?_jwt=secret"]})
 
 
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self):
-        self.time = NOW
-        self.naps = []
-
-    def now(self):
-        return self.time
-
-    async def sleep(self, seconds):
-        self.naps.append(seconds)
-        self.time += seconds
-
-
 def rebuilt(**fields):
     """A trigger as the triggerer makes it, on a clock of its own."""
     original = RunwayTaskTrigger(**{"runway_task_id": "t1", "deadline": NOW + 600, **fields})
     path, kwargs = original.serialize()
     assert path == "airflow_runway.triggers.runway.RunwayTaskTrigger"
-    trigger, clock = RunwayTaskTrigger(**json.loads(json.dumps(kwargs))), Clock()
-    trigger._now, trigger._sleep, trigger._chance = clock.now, clock.sleep, random.Random(1)
+    trigger, clock = RunwayTaskTrigger(**json.loads(json.dumps(kwargs))), HastyClock(NOW)
+    trigger._clock, trigger._chance = clock, random.Random(1)
     return trigger, clock
 
 

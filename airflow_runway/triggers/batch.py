@@ -1,0 +1,174 @@
+"""The trigger of a batch: waits for many generations without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import TriggerEvent
+
+from airflow_runway.polling import (
+    DEFAULT_INTERVAL,
+    SHORTEST_ABSENCE,
+    GaveUp,
+    LookAgain,
+    Wait,
+    after_look,
+    first_look,
+)
+from airflow_runway.triggers.poll_hub import Clock, poll_hub
+from airflow_runway.triggers.runway import PATIENCE_AT_DEADLINE
+from airflow_runway.triggers.stopping import CancelsWhenStopped
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from airflow_runway.triggers.poll_hub import Watch
+
+#: Seconds between two lines about the progress.
+_LINES_APART = 60.0
+
+
+class RunwayBatchTrigger(CancelsWhenStopped):
+    """Waits until a worker has something to do for a batch, then fires once.
+
+    That is when all generations have ended; or ``enough`` of them have; or one has, and ``linger`` seconds have
+    passed since; or it is ``resume_at``, and the gateway may take more. In Airflow's database: connection id, task
+    ids, times and numbers. Never a key, a prompt or a URL; the event carries none either.
+
+    :param runway_task_ids: the generations.
+    :param runway_conn_id: id of a connection of type ``runway``.
+    :param deadline: wall clock, seconds since the epoch; survives restarts of the triggerer.
+    :param poll_interval: seconds between looks at one generation, see :mod:`airflow_runway.polling`.
+    :param resume_at: wall clock at which to fire in any case; ``None`` = never.
+    :param enough: how many ends are worth a worker; 0 = all.
+    :param linger: seconds after the first end; 0 = any number.
+    :param pauses: how often in a row the gateway has taken nothing; handed through.
+    :param cancel_on_kill: whether generations are cancelled when somebody stops the deferred task.
+    """
+
+    # Only assignments here: whatever is raised in a trigger's constructor stops the whole triggerer.
+    def __init__(
+        self,
+        runway_task_ids: Sequence[str] = (),
+        runway_conn_id: str = "runway_default",
+        deadline: float = 0.0,
+        poll_interval: float = DEFAULT_INTERVAL,
+        resume_at: float | None = None,
+        enough: int = 0,
+        linger: float = 0.0,
+        pauses: int = 0,
+        cancel_on_kill: bool = False,
+    ) -> None:
+        super().__init__()
+        self.runway_task_ids = runway_task_ids
+        self.runway_conn_id = runway_conn_id
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.resume_at = resume_at
+        self.enough = enough
+        self.linger = linger
+        self.pauses = pauses
+        self.cancel_on_kill = cancel_on_kill
+        self._clock = Clock()
+        self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
+        self._waits: dict[str, Wait] = {}
+        self._ended: dict[str, dict[str, str] | None] = {}
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and plain JSON arguments."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "runway_task_ids": list(self.runway_task_ids),
+                "runway_conn_id": self.runway_conn_id,
+                "deadline": self.deadline,
+                "poll_interval": self.poll_interval,
+                "resume_at": self.resume_at,
+                "enough": self.enough,
+                "linger": self.linger,
+                "pauses": self.pauses,
+                "cancel_on_kill": self.cancel_on_kill,
+            },
+        )
+
+    def generations(self) -> list[str]:
+        """The generations that have not been seen to end."""
+        return [one for one in self.runway_task_ids if one not in self._ended]
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, then fire once."""
+        event = await self._wait()
+        # Nothing may follow the yield, no ``finally`` either: a run that is still alive when its row goes
+        # is treated as killed.
+        yield TriggerEvent(event)
+
+    async def _wait(self) -> dict[str, Any]:
+        from airflow_runway.hooks.runway import RunwayHook
+
+        clock, began = self._clock, self._clock.now()
+        if self.runway_task_ids:
+            async with poll_hub(RunwayHook(self.runway_conn_id), clock) as hub, hub.watch() as watch:
+                await self._watch(watch)
+        elif self.resume_at is not None:
+            await clock.sleep(max(min(self.resume_at, self.deadline) - clock.wall(), 0.0))
+        too_early = began + SHORTEST_ABSENCE - clock.now()
+        if too_early > 0:
+            await clock.sleep(too_early)
+        return {"ended": self._ended, "pauses": self.pauses}
+
+    async def _watch(self, watch: Watch) -> None:
+        clock = self._clock
+        for runway_task_id in self.runway_task_ids:
+            wait = Wait(runway_task_id, self.deadline, self.poll_interval)
+            self._ask(watch, wait, first_look(wait, chance=self._chance))
+        alarm_at = self.resume_at
+        lingers, told_at = False, clock.now()
+        reading: asyncio.Future[Any] | None = None
+        try:
+            while len(self._ended) < len(self.runway_task_ids):
+                reading = reading or asyncio.ensure_future(anext(watch))
+                if not await self._before(alarm_at, reading):
+                    return
+                (runway_task_id, found), reading = reading.result(), None
+                self._heard(watch, runway_task_id, found)
+                if self._ended and self.linger and not lingers:
+                    lingers = True
+                    alarm_at = min(alarm_at or float("inf"), clock.wall() + self.linger)
+                if self.enough and len(self._ended) >= self.enough:
+                    return
+                if clock.now() - told_at >= _LINES_APART:
+                    told_at = clock.now()
+                    self.log.info("%d of %d have ended.", len(self._ended), len(self.runway_task_ids))
+        finally:
+            if reading is not None:
+                reading.cancel()
+
+    async def _before(self, alarm_at: float | None, reading: asyncio.Future[Any]) -> bool:
+        """Whether a reading comes before the alarm."""
+        if alarm_at is None:
+            await asyncio.wait({reading})
+            return True
+        alarm = asyncio.ensure_future(self._clock.sleep(max(alarm_at - self._clock.wall(), 0.0)))
+        try:
+            await asyncio.wait({reading, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+        return reading.done()
+
+    def _ask(self, watch: Watch, wait: Wait, after: float) -> None:
+        self._waits[wait.runway_task_id] = wait
+        patience = max(self.deadline - self._clock.wall(), after) + PATIENCE_AT_DEADLINE
+        watch.ask(wait.runway_task_id, after=after, patience=patience)
+
+    def _heard(self, watch: Watch, runway_task_id: str, found: Any) -> None:
+        decision = after_look(self._waits[runway_task_id], found, now=self._clock.wall(), chance=self._chance)
+        if isinstance(decision, LookAgain):
+            self._ask(watch, decision.wait, decision.after)
+            return
+        self._ended[runway_task_id] = (
+            {"type": type(decision.error).__name__, "message": str(decision.error)}
+            if isinstance(decision, GaveUp)
+            else None
+        )

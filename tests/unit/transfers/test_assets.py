@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
+
+def test_an_event_per_file_on_an_alias(save, world, context, tmp_path):
+    alias = AssetAlias("clips")
+    context["outlet_events"] = OutletEventAccessors()
+    world.outputs = 2
+    manifests = save(runway_task_id=["t1", "t2"], outlets=[alias])
+    events = context["outlet_events"][alias].asset_alias_events
+    assert [event.dest_asset_key.uri for event in events] == [
+        f"file://{tmp_path}/clips/today/{name}" for name in ("t1-0.mp4", "t1-1.mp4", "t2-0.mp4", "t2-1.mp4")
+    ]
+    extra = events[3].extra
+    assert extra["runway_task_id"] == "t2"
+    assert extra["sha256"] == manifests[1]["files"][1]["sha256"]
+    assert extra["manifest"] == f"file://{tmp_path}/clips/today/t2.manifest.json"
+    assert "secret" not in str(events)
+
+
+def test_one_event_on_an_asset(save, world, context):
+    asset = Asset("clips", uri="x-clips://all")
+    context["outlet_events"] = OutletEventAccessors()
+    world.outputs = 2
+    save(outlets=[asset])
+    files = context["outlet_events"][asset].extra["files"]
+    assert [file["runway_task_id"] for file in files] == ["t1", "t1"]
+
+
+def test_running_again_tells_again(save, context):
+    alias = AssetAlias("clips")
+    context["outlet_events"] = OutletEventAccessors()
+    save(outlets=[alias])
+    save(outlets=[alias])
+    assert len(context["outlet_events"][alias].asset_alias_events) == 2

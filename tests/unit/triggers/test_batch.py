@@ -1,0 +1,152 @@
+"""The trigger of a batch, on a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from unit.clocks import SteppedClock
+
+from airflow_runway.conversations import NoAnswerError
+from airflow_runway.envelopes import Answer
+from airflow_runway.failures import Delivery
+from airflow_runway.hooks import transport
+from airflow_runway.hooks.runway import RunwayHook
+from airflow_runway.triggers import task_state
+from airflow_runway.triggers.batch import RunwayBatchTrigger
+
+#: What a stepped clock shows at first.
+NOW = 1_001_000.0
+
+
+class Gateway:
+    """Generations that end at a time of the clock."""
+
+    def __init__(self, clock):
+        self.clock, self.ends, self.status, self.deleted, self.silent = clock, {}, {}, [], False
+
+    async def asend(self, session, settings, call):
+        if self.silent:
+            raise NoAnswerError(Delivery.UNKNOWN, "reset")
+        runway_task_id = call.path.rpartition("/")[2]
+        if call.method == "DELETE":
+            self.deleted.append(runway_task_id)
+            return Answer(204, {}, b"")
+        if runway_task_id not in self.ends:
+            return Answer(404, {}, b'{"error": "no"}')
+        value = {"id": runway_task_id, "status": "RUNNING"}
+        if self.clock.wall() >= self.ends[runway_task_id]:
+            value |= {"status": self.status.get(runway_task_id, "SUCCEEDED"), "output": ["https://e/x.mp4"]}
+        return Answer(200, {}, json.dumps(value).encode())
+
+
+@pytest.fixture
+def gateway(monkeypatch, set_connection):
+    set_connection()
+    gateway = Gateway(SteppedClock())
+    monkeypatch.setattr(transport, "asend", gateway.asend)
+    return gateway
+
+
+def trigger(gateway, ids, **fields):
+    path, arguments = RunwayBatchTrigger(
+        **{"runway_task_ids": ids, "deadline": NOW + 3600, "poll_interval": 10, **fields}
+    ).serialize()
+    assert path.endswith("RunwayBatchTrigger")
+    built = RunwayBatchTrigger(**json.loads(json.dumps(arguments)))
+    built._clock = gateway.clock
+    return built
+
+
+async def event_of(trigger):
+    # Opened beforehand: looking a connection up takes a thread, and so time that no clock of ours can tell.
+    async with RunwayHook().kept_open() as client:
+        await client.settings()
+        running = asyncio.ensure_future(anext(aiter(trigger.run())))
+        while not running.done():
+            await trigger._clock.go(0.5)
+    event = running.result()
+    assert json.loads(json.dumps(event.payload)) == event.payload
+    return event.payload
+
+
+async def test_it_waits_for_all(gateway):
+    gateway.ends = {"t1": NOW + 20, "t2": NOW + 100, "t3": NOW + 50}
+    gateway.status = {"t3": "FAILED"}
+    event = await event_of(trigger(gateway, ["t1", "t2", "t3"]))
+    assert event == {"ended": {"t1": None, "t2": None, "t3": None}, "pauses": 0}
+    assert gateway.clock.wall() >= NOW + 100
+
+
+async def test_enough_is_enough(gateway):
+    gateway.ends = {"t1": NOW + 20, "t2": NOW + 30, "t3": NOW + 3000}
+    assert set((await event_of(trigger(gateway, ["t1", "t2", "t3"], enough=2)))["ended"]) == {"t1", "t2"}
+
+
+async def test_one_end_does_not_wait_for_ever(gateway):
+    gateway.ends = {"t1": NOW + 20, "t2": NOW + 3000}
+    event = await event_of(trigger(gateway, ["t1", "t2"], enough=2, linger=300))
+    assert set(event["ended"]) == {"t1"}
+    assert gateway.clock.wall() < NOW + 1000
+
+
+async def test_a_time_to_go_on(gateway):
+    gateway.ends = {"t1": NOW + 3000}
+    event = await event_of(trigger(gateway, ["t1"], resume_at=NOW + 60, pauses=2))
+    assert event == {"ended": {}, "pauses": 2}
+
+
+async def test_a_time_to_go_on_with_nothing_to_wait_for(gateway):
+    await event_of(trigger(gateway, [], resume_at=NOW + 60))
+    assert NOW + 60 <= gateway.clock.wall() < NOW + 62
+
+
+async def test_the_first_event_comes_no_sooner_than_airflow_bears_it(gateway):
+    gateway.ends = {"t1": NOW}
+    await event_of(trigger(gateway, ["t1"]))
+    assert gateway.clock.wall() >= NOW + 10
+
+
+async def test_the_deadline_is_told_for_each(gateway):
+    gateway.ends = {"t1": NOW + 20, "t2": NOW + 9000}
+    event = await event_of(trigger(gateway, ["t1", "t2"], deadline=NOW + 100))
+    assert event["ended"]["t1"] is None
+    assert event["ended"]["t2"]["type"] == "RunwayTaskTimeoutError"
+
+
+async def test_what_vanishes_is_told(gateway):
+    event = await event_of(trigger(gateway, ["t1"]))
+    assert event["ended"]["t1"]["type"] == "RunwayTaskLostError"
+
+
+async def test_trouble_ends_nothing(gateway):
+    gateway.ends, gateway.silent = {"t1": NOW + 20}, True
+    built = trigger(gateway, ["t1"], deadline=NOW + 60)
+    assert (await event_of(built))["ended"]["t1"]["type"] in {
+        "RunwayTaskTimeoutError",
+        "RunwayReadRefusedError",
+    }
+
+
+@pytest.mark.parametrize(("state", "deleted"), [("failed", ["t1", "t2"]), ("deferred", []), (None, [])])
+async def test_a_kill_cancels_what_runs_if_airflow_says_so(gateway, monkeypatch, state, deleted):
+    async def state_of(task_instance):
+        return state
+
+    monkeypatch.setattr(task_state, "state_of", state_of)
+    gateway.ends = {"t1": NOW + 900, "t2": NOW + 900}
+    await trigger(gateway, ["t1", "t2"], cancel_on_kill=True).on_kill()
+    assert sorted(gateway.deleted) == deleted
+
+
+async def test_what_has_ended_is_left_alone_by_a_kill(gateway, monkeypatch):
+    async def state_of(task_instance):
+        return "failed"
+
+    monkeypatch.setattr(task_state, "state_of", state_of)
+    gateway.ends = {"t1": NOW, "t2": NOW + 900}
+    built = trigger(gateway, ["t1", "t2"], enough=1, cancel_on_kill=True)
+    await event_of(built)
+    await built.on_kill()
+    assert gateway.deleted == ["t2"]
