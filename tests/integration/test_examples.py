@@ -31,7 +31,7 @@ def trigger(airflow, dag_id, conf):
 
 def ended(airflow, dag_id, run_id):
     """Wait for a run's end, and see that it told nobody the key, nor a signed link in a log."""
-    state = airflow.wait_for_run(dag_id, run_id, 240)
+    state = airflow.wait_for_run(dag_id, run_id, 480)
     logs = [
         line
         for one in airflow.task_instances(dag_id, run_id)
@@ -170,7 +170,7 @@ def answer(airflow, run_id, option):
             seen.append(monotonic())
         return bool(seen) and monotonic() - seen[0] > 8
 
-    airflow.wait_until(asked, 180, "the question")
+    airflow.wait_until(asked, 360, "the question")
     detail = airflow.request("GET", f"{task}/-1/hitlDetails")
     airflow.request("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": [option], "params_input": {}})
     return detail["body"]
