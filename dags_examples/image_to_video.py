@@ -12,7 +12,7 @@ with DAG(
     params={
         "image": Param("https://example.com/keyframe.jpg", type="string", title="Image (public https URL)"),
         "prompt": Param("A slow push in, soft evening light", type="string", title="What should happen"),
-        "seconds": Param(5, type="integer", minimum=2, maximum=10),
+        "seconds": Param(5, type="integer", minimum=2, maximum=10, title="Seconds"),
         "destination": Param(
             "file:///tmp/clips", type="string", title="Folder, e.g. s3://aws_default@bucket/clips"
         ),

@@ -35,7 +35,12 @@ def airflow(running_emulator, tmp_path_factory):
         for file in folder.glob("*.py"):
             shutil.copy(file, dags)
     home = tmp_path_factory.mktemp("airflow")
-    connections = {"runway_default": connection_to(running_emulator)}
+    connections = {
+        "runway_default": connection_to(running_emulator),
+        "runway_cometapi": connection_to(
+            running_emulator, gateway="cometapi", callback_url=f"{running_emulator.url}/_emulator/health"
+        ),
+    }
     with LocalAirflow(home, dags, connections) as airflow:
         yield airflow
 

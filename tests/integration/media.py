@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from dataclasses import dataclass
 
 import av
@@ -48,3 +49,22 @@ def make_clip(path) -> bytes:
         for packet in stream.encode():
             container.mux(packet)
     return path.read_bytes()
+
+
+def frame_at(path, seconds):
+    """The picture that is seen at a time."""
+    with av.open(str(path)) as container:
+        return next(f.to_image() for f in container.decode(video=0) if f.time >= seconds - 0.001)
+
+
+def loudness(path, pieces_of):
+    """The mean loudness, 0 to 32767, of each piece of so many seconds."""
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler("s16", "mono", 8000)
+        samples = array("h")
+        for frame in (*container.decode(audio=0), None):
+            for piece in resampler.resample(frame):
+                samples.frombytes(bytes(piece.planes[0])[: piece.samples * 2])
+    step = round(8000 * pieces_of)
+    pieces = [samples[at : at + step] for at in range(0, len(samples), step)]
+    return [sum(map(abs, piece)) / len(piece) for piece in pieces]
