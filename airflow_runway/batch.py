@@ -106,12 +106,14 @@ class Item:
         return replace(self, state=state, note=redact(note, limit=_NOTE), may_pass=may_pass, charged=charged)
 
     def as_json(self) -> dict[str, Any]:
-        """The item as plain JSON values, without what is empty."""
-        value = {**asdict(self), "state": self.state.value, "previous": list(self.previous)}
-        return {name: part for name, part in value.items() if part not in (None, "", [], False, 0.0)}
+        """The item as plain JSON values, without what is as it always is."""
+        value = {name: part for name, part in asdict(self).items() if part != _DEFAULTS[name]}
+        if self.previous:
+            value["previous"] = list(self.previous)
+        return {**value, "state": self.state.value}
 
 
-_FIELDS: Final = frozenset(field.name for field in fields(Item))
+_DEFAULTS: Final = {field.name: field.default for field in fields(Item)}
 
 
 def read_item(value: Any) -> Item:
@@ -123,7 +125,7 @@ def read_item(value: Any) -> Item:
     if not isinstance(value, Mapping):
         raise ValueError("no item")
     try:
-        known = {name: part for name, part in value.items() if name in _FIELDS}
+        known = {name: part for name, part in value.items() if name in _DEFAULTS}
         known["state"] = State(known["state"])
         known["previous"] = tuple(str(one) for one in known.get("previous", ()))
         return Item(**known)
