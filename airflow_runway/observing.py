@@ -119,7 +119,9 @@ def mention(name: str, **attributes: str | int | float) -> None:
 
 
 class Story:
-    """Tells of one wait: a line when the status changes, one when it ends, and the rest at DEBUG.
+    """Tells of one wait: a line when the status changes, one when it ends.
+
+    Repeated trouble goes to DEBUG, an unchanged status nowhere: a line costs a triggerer more than the read.
 
     :param log: where to.
     :param runway_task_id: whose.
@@ -152,9 +154,7 @@ class Story:
             )
             self._failed = 0
         status = found.status.value
-        if status == self._status:
-            self._log.debug("Runway task %s: still %s (%s)", self.runway_task_id, status, found.progress)
-        else:
+        if status != self._status:
             self._log.info("Runway task %s: %s", self.runway_task_id, status)
             mention("runway.status", status=status)
             self._status = status

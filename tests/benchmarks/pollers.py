@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Callable, Coroutine
 
 #: How fast time runs.
-HURRIES = {"limit": 4.0, "ours": 4.0, "session per poll": 1.5, "SDK": 1.0}
+HURRIES = {"limit": 4.0, "ours": 4.0, "session per poll": 1.5, "SDK": 2.0}
 HURRY = HURRIES[sys.argv[1]] if len(sys.argv) > 1 and sys.argv[1] in HURRIES else 1.0
 KEY = "key_0123456789abcdef0123456789abcdef"
 HEADERS = {"Authorization": f"Bearer {KEY}", "X-Runway-Version": "2024-11-06", "Accept": "application/json"}

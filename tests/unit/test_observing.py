@@ -56,7 +56,7 @@ class TestStory:
             "Runway task t1: 503, request 0.",
             "Runway task t1 can be read again, after 50 failed reads.",
         ]
-        assert len(lines(caplog, logging.DEBUG)) == 53
+        assert len(lines(caplog, logging.DEBUG)) == 52
 
     def test_a_summary_at_the_end(self, story, caplog):
         story.heard(reading())
