@@ -47,7 +47,7 @@ class TestItem:
 
     @pytest.mark.parametrize("value", [None, [], "x", {}, {"key": "k", "state": "odd", "as_written": "w"}])
     def test_what_is_none(self, value):
-        with pytest.raises(ValueError, match="no item|odd"):
+        with pytest.raises(ValueError, match=r"no item|odd"):
             read_item(value)
 
     def test_a_note_is_short_and_harmless(self):
