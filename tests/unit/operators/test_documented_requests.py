@@ -196,14 +196,20 @@ def test_a_documented_request(name, gateway_server, set_connection, context):
     assert arrived.headers["x-runway-version"] == "2024-11-06"
 
 
-@pytest.mark.parametrize("name", [name for name in operators.__all__ if name.endswith("Operator")])
+@pytest.mark.parametrize(
+    "name",
+    sorted({name for name in operators.__all__ if name.endswith("Operator")} - {"RunwayBatchOperator"}),
+)
 def test_every_field_is_a_template(name):
     operator = getattr(operators, name)
     wanted = {"payload", "route", "runway_conn_id", *getattr(operator, "fields", ())}
     assert set(operator.template_fields) == wanted
 
 
-@pytest.mark.parametrize("name", [name for name in operators.__all__ if name.endswith("Operator")])
+@pytest.mark.parametrize(
+    "name",
+    sorted({name for name in operators.__all__ if name.endswith("Operator")} - {"RunwayBatchOperator"}),
+)
 def test_every_route_of_a_typed_operator_exists_somewhere(name):
     from airflow_runway.gateways import GATEWAYS
 
