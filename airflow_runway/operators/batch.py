@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_runway.batch import Limits
 from airflow_runway.compat import TaskDeferralTimeout
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError
+from airflow_runway.exceptions import RunwayBatchError, RunwayConfigurationError, RunwayReadRefusedError
 from airflow_runway.operators.submit import LONGEST_GOODBYE, one_of
 from airflow_runway.polling import DEFAULT_INTERVAL, SHORTEST_ABSENCE
 from airflow_runway.transfers.naming import DEFAULT_PATTERN
@@ -63,8 +63,8 @@ class RunwayBatchOperator(BaseOperator):
         account's own limit then holds them back (THROTTLED).
     :param max_credits: the most that the whole batch may cost, by the gateway's own figures: nothing is submitted
         that might exceed it. ``None`` = no bound. The first item goes ahead alone to learn the price.
-    :param max_moderated: moderated items after which nothing more is submitted, since repeated hits can suspend the
-        account; 0 = any number.
+    :param max_moderated: moderated items, over all tries of the task, after which nothing more is submitted, since
+        repeated hits can suspend the account; 0 = any number.
     :param on_partial_failure: ``"fail"`` the task at the end if an item did not end well, or let it ``"succeed"``.
     :param on_ambiguous_submit: after an answer that was lost: ``"fail"`` that item, or ``"resubmit"`` it in another
         try, at the risk of paying twice.
@@ -145,6 +145,7 @@ class RunwayBatchOperator(BaseOperator):
         """
         run, store = self._begin(context, anew=True)
         run.recognise()
+        run.cancel_others()
         return self._go_on(context, run, store, pauses=0)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,7 +220,11 @@ class RunwayBatchOperator(BaseOperator):
         deadline = store.started_at + self.timeout
         if run.phase.trouble is None:
             run.submit(deadline)
-            run.cancel_others()
+        if run.stopped:
+            raise RunwayBatchError(
+                "The task was stopped. What was running is cancelled, unless cancel_on_kill is off; when the task is "
+                "cleared, what succeeded is kept."
+            )
         report.save()
         report.tell_progress()
         if isinstance(run.phase.trouble, RunwayReadRefusedError):

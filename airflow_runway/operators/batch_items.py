@@ -80,10 +80,12 @@ class BatchItems:
             list(pool.map(self._recognise_one, self._valid()))
         for request in self._valid():
             item = self._store.get(request.key) if request.key else None
-            if item is None or not begins_anew(item, resubmit=self._resubmit):
-                continue
-            if item.state is not State.FAILED or self._store.starts_over:
+            if item is not None and self._begins_anew(item):
                 self._anew.add(request.key)
+
+    def _begins_anew(self, item: Item) -> bool:
+        had_ended = item.state is not State.FAILED or self._store.starts_over
+        return had_ended and begins_anew(item, resubmit=self._resubmit)
 
     def _recognise_one(self, request: Request) -> None:
         words = self._as_written(request)
@@ -166,7 +168,7 @@ class BatchItems:
                 self._claimed.add(request.key)
             self._anew.discard(request.key)
         earlier = self._store.get(request.key)
-        if earlier is not None and not begins_anew(earlier, resubmit=self._resubmit):
+        if earlier is not None and not self._begins_anew(earlier):
             return None
         return intent(earlier, key=request.key, as_written=self._as_written(request), now=time.time())
 

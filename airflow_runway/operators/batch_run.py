@@ -255,9 +255,10 @@ class BatchRun(BatchItems):
             list(pool.map(one, items))
 
     def cancel_others(self) -> None:
-        """Cancel what still runs for requests that have left the list."""
-        if self.waiting():
-            return
+        """Cancel what still runs for requests that have left the list, when a try begins.
+
+        Not later: a list that is read while somebody writes it must not cost a clip.
+        """
         wanted = {request.key for request in self.requests}
         others = [item for item in self.running() if item.key not in wanted]
         self.cancel(others, "Its request is no longer in the list.")

@@ -310,6 +310,24 @@ class TestAnotherTry:
         result = one.go_on(trigger, requests=prompts("c", "d", "a"))
         assert result["runway_task_ids"] == ["t3", "t4", "t1"]
 
+    def test_a_list_that_is_half_written_when_it_is_read_again_cancels_nothing(self, batch):
+        one = batch()
+        trigger = one.begin()
+        one.gateway.finish(trigger.runway_task_ids)
+        one.go_on(trigger, requests=prompts("a"))
+        assert one.gateway.deleted == []
+
+    def test_what_failed_is_not_tried_again_within_a_try_under_other_words(self, batch):
+        signed = "https://b.s3.amazonaws.com/a.png?X-Amz-Signature={}".format
+        lists = [[{"promptText": "a", "promptImage": signed(number)}] for number in range(2)]
+        one = batch(max_in_flight=1)
+        one.gateway.endings = {"a": "FAILED"}
+        trigger = one.begin(requests=lists[0])
+        one.gateway.finish(trigger.runway_task_ids)
+        result = one.go_on(trigger, requests=lists[1])
+        assert result["failed"] == 1
+        assert one.gateway.posts == 1
+
     def test_a_file_that_was_tidied_away_hides_nothing(self, batch, tmp_path):
         from unit.operators.test_media import write_picture
 
@@ -329,13 +347,23 @@ class TestAnotherTry:
 
     def test_a_journal_that_cannot_be_written_sends_nothing(self, batch):
         one = batch()
-        trigger = one.begin(requests=prompts("a"))
-        one.store.broken = 0
         real, one.store.set = one.store.set, lambda *_, **__: 1 / 0
         with pytest.raises(RunwayJournalError):
-            one.go_on(trigger, ended=[], requests=prompts("z"))
+            one.begin()
+        assert one.gateway.posts == 0
         one.store.set = real
-        assert one.gateway.posts == 1
+        assert one.to_the_end()["succeeded"] == 3
+
+    def test_what_runs_is_still_waited_for(self, batch):
+        one = batch(max_in_flight=1)
+        trigger = one.begin()
+        one.gateway.finish(trigger.runway_task_ids)
+        real, one.store.set = one.store.set, lambda *_, **__: 1 / 0
+        with pytest.raises(RunwayJournalError):
+            one.go_on(trigger)
+        one.store.set = real
+        assert one.to_the_end()["succeeded"] == 3
+        assert one.gateway.posts == 3
 
     def test_many_items_stay_below_the_limit_of_the_store(self, batch):
         one = batch(requests=prompts(*(f"item {number}" for number in range(120))))
@@ -427,7 +455,8 @@ class TestEnds:
             return run
 
         monkeypatch.setattr(operator, "_begin", begin_and_stop)
-        operator.execute(one.context())
+        with pytest.raises(RunwayBatchError, match="was stopped"):
+            operator.execute(one.context())
         assert one.gateway.posts == 0
 
 
