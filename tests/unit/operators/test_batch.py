@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 
 import pytest
@@ -460,17 +461,25 @@ class TestEnds:
         assert one.gateway.posts == 0
 
 
-def test_no_crash_pays_twice(batch):
-    """The worker dies at every operation of a batch's life in turn; the next one picks up."""
-    for after in (False, True):
-        for crash in range(1, 40):
-            one = batch()
-            one.fuse.left, one.fuse.after = crash, after
-            with contextlib.suppress(Crash):
-                one.begin()
-            one.fuse.left = None
-            result = one.to_the_end()
-            assert one.gateway.charges <= 3
-            assert result["succeeded"] + result["lost_answers"] == 3
-            assert one.gateway.charges >= result["succeeded"]
-            assert result["lost_answers"] <= 1
+@pytest.mark.parametrize("phase", ["submitting", "settling"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_no_crash_pays_twice(batch, phase, after):
+    """The worker dies at every operation in turn, before or after it took effect; the next one picks up."""
+    for crash in range(1, 40):
+        one = batch(max_in_flight=2)
+        work = one.begin
+        if phase == "settling":
+            trigger = one.begin()
+            one.gateway.finish(trigger.runway_task_ids)
+            work = functools.partial(one.go_on, trigger)
+        one.fuse.left, one.fuse.after = crash, after
+        with contextlib.suppress(Crash):
+            work()
+        one.fuse.left = None
+        result = one.to_the_end()
+        assert one.gateway.charges <= 3
+        assert result["succeeded"] + result["lost_answers"] == 3
+        assert one.gateway.charges >= result["succeeded"]
+        assert result["lost_answers"] <= 1
+        known = one.log.text + json.dumps(one.store.values)
+        assert all(runway_task_id in known for runway_task_id in one.gateway.received)
