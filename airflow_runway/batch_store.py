@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_runway.batch import ITEMS_PER_CHUNK, Item, State, read_item
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
+from airflow_runway.journal_store import written
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "runway_batch"
-#: Writing what was paid for is tried this often.
-_ATTEMPTS = 4
 
 
 @dataclass
@@ -161,15 +160,8 @@ class BatchStore:
         with self._lock:
             for item in items:
                 self._remember(item)
-            for attempt in range(_ATTEMPTS):
-                try:
-                    self._write(*(item.key for item in items))
-                except Exception:
-                    log.warning("The journal could not be written.", exc_info=True)
-                    if attempt + 1 < _ATTEMPTS:
-                        time.sleep(2**attempt)
-                else:
-                    return
+            if written(lambda: self._write(*(item.key for item in items))):
+                return
             for item in items:
                 log.error(
                     "Runway task %s is not in the journal: note this id.", item.runway_task_id or "(none)"

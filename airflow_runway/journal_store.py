@@ -12,6 +12,8 @@ from airflow_runway.exceptions import RunwayJournalError
 from airflow_runway.journal import UNREADABLE, Phase, Record, Unreadable, read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,24 @@ KEY = "runway_submission"
 _ATTEMPTS = 4
 
 _warned = False
+
+
+def written(write: Callable[[], None]) -> bool:
+    """Write what was paid for, several times if need be; what goes wrong is logged.
+
+    :param write: writes it.
+    :returns: whether it worked in the end.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            write()
+        except Exception:
+            log.warning("The journal could not be written.", exc_info=True)
+            if attempt + 1 < _ATTEMPTS:
+                time.sleep(2**attempt)
+        else:
+            return True
+    return False
 
 
 class JournalStore:
@@ -99,17 +119,9 @@ class JournalStore:
         """
         if self.record is None:
             return
-        self.record = replace(self.record, **changes)
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._write(self.record)
-            except Exception:
-                log.warning("The journal could not be written.", exc_info=True)
-                if attempt + 1 < _ATTEMPTS:
-                    time.sleep(2**attempt)
-            else:
-                return
-        log.error("Runway task %s is not in the journal: note this id.", self.record.runway_task_id)
+        self.record = record = replace(self.record, **changes)
+        if not written(lambda: self._write(record)):
+            log.error("Runway task %s is not in the journal: note this id.", record.runway_task_id)
 
     def close(self, outcome: str) -> None:
         """Record how the task ended.
