@@ -204,3 +204,16 @@ def seconds(name: str, value: object, *, least: float = SHORTEST_INTERVAL) -> fl
             f"{name} must be at least {least:g} seconds (a number or a timedelta), not {value!r}"
         )
     return float(number)
+
+
+def one_of(name: str, value: str, *words: str) -> str:
+    """An argument that must be one of a few words; checked when the Dag is parsed.
+
+    :param name: the argument's name.
+    :param value: what was given.
+    :param words: what it may be.
+    :raises ValueError: if it is none of them.
+    """
+    if value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}, not {value!r}")
+    return value

@@ -14,10 +14,10 @@ from airflow.sdk import BaseOperator
 from airflow_runway.batch import Limits
 from airflow_runway.compat import TaskDeferralTimeout
 from airflow_runway.exceptions import RunwayBatchError, RunwayConfigurationError, RunwayReadRefusedError
-from airflow_runway.operators.submit import LONGEST_GOODBYE, one_of
+from airflow_runway.operators.submit import LONGEST_GOODBYE
 from airflow_runway.polling import DEFAULT_INTERVAL, SHORTEST_ABSENCE
 from airflow_runway.transfers.naming import DEFAULT_PATTERN
-from airflow_runway.waiting import NET_BELOW_DEADLINE, seconds
+from airflow_runway.waiting import NET_BELOW_DEADLINE, one_of, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

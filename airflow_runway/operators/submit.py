@@ -25,7 +25,7 @@ from airflow_runway.journal_store import JournalStore
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.models import CancelOutcome
 from airflow_runway.polling import DEFAULT_INTERVAL, LookAgain, Wait, timed_out
-from airflow_runway.waiting import WaitsForRunwayTask, seconds
+from airflow_runway.waiting import WaitsForRunwayTask, one_of, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -303,16 +303,3 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         context["ti"].xcom_push(
             key=XCOM_RUNWAY_CREDITS, value={"estimated": record.estimated_credits, "charged": charged}
         )
-
-
-def one_of(name: str, value: str, *words: str) -> str:
-    """An argument that must be one of a few words; checked when the Dag is parsed.
-
-    :param name: the argument's name.
-    :param value: what was given.
-    :param words: what it may be.
-    :raises ValueError: if it is none of them.
-    """
-    if value not in words:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}, not {value!r}")
-    return value

@@ -24,7 +24,7 @@ from airflow_runway.triggers.stopping import CancelsWhenStopped
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from airflow_runway.triggers.poll_hub import Watch
+    from airflow_runway.triggers.watch import Watch
 
 #: Seconds between two lines about the progress.
 _LINES_APART = 60.0

@@ -27,17 +27,17 @@ import time
 import weakref
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from airflow_runway import conversations, observing
 from airflow_runway.exceptions import RunwayError, RunwayReadError, RunwayReadRefusedError
 from airflow_runway.models import RunwayTask
 from airflow_runway.pacing import Agenda, Pace
 from airflow_runway.redaction import redact
+from airflow_runway.triggers.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from types import TracebackType
 
     from airflow_runway.gateways import Endpoint
     from airflow_runway.hooks.runway import RunwayHook
@@ -252,56 +252,6 @@ def _emit(conn_id: str, waiting: int, polls: Counter[str]) -> None:
     observing.show(observing.IN_TRIGGERER, "runway.waiting", waiting, conn_id=conn_id)
     for result, times in polls.items():
         observing.count(observing.IN_TRIGGERER, "runway.polls", times, result=result)
-
-
-class Watch:
-    """Readings of many tasks, as they come in, for one coroutine; a context manager that withdraws the rest.
-
-    :param hub: who reads.
-    """
-
-    def __init__(self, hub: PollHub) -> None:
-        self._hub = hub
-        self._asked: dict[str, asyncio.Future[Found]] = {}
-        self._arrived: asyncio.Queue[tuple[str, Found]] = asyncio.Queue()
-
-    def ask(self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")) -> None:
-        """Ask for one more reading; see :meth:`PollHub.look`. One question per task at a time.
-
-        :param runway_task_id: see there.
-        :param after: see there.
-        :param patience: see there.
-        """
-        if runway_task_id in self._asked:
-            return
-        future = self._hub.ask(runway_task_id, after=after, patience=patience)
-        self._asked[runway_task_id] = future
-
-        def arrived(future: asyncio.Future[Found]) -> None:
-            if self._asked.get(runway_task_id) is future:
-                del self._asked[runway_task_id]
-                if not future.cancelled():
-                    self._arrived.put_nowait((runway_task_id, future.result()))
-
-        future.add_done_callback(arrived)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> tuple[str, Found]:
-        if not self._asked and self._arrived.empty():
-            raise StopAsyncIteration
-        return await self._arrived.get()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asked, self._asked = self._asked, {}
-        for future in asked.values():
-            future.cancel()
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, PollHub]] = weakref.WeakKeyDictionary()
