@@ -9,12 +9,11 @@ import json
 import os
 import resource
 import sys
-import tempfile
 import time
 
 
 def main(origin: str, folder: str, concurrency: int, ids: list[str]) -> dict[str, float]:
-    os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-runway-benchmark-"))
+    os.environ.setdefault("AIRFLOW_HOME", os.path.join(os.path.dirname(folder), "airflow"))
     os.environ["AIRFLOW_CONN_RUNWAY_DEFAULT"] = json.dumps(
         {
             "conn_type": "runway",
