@@ -71,6 +71,9 @@ def read(reference: Reference) -> StoredFile:
     path = _path(reference)
     try:
         size = int(path.stat().st_size)
+    except (ValueError, ImportError) as error:
+        # Where the path itself does not tell (before Airflow 3.2).
+        raise _no_storage(reference, error) from None
     except Exception as error:
         raise _unreadable(reference, error) from None
     if size > LARGEST_UPLOAD:
@@ -99,11 +102,15 @@ def _path(reference: Reference) -> ObjectStoragePath:
     try:
         return ObjectStoragePath(reference.uri)
     except Exception as error:
-        raise refusal(
-            reference,
-            f"cannot be opened: {type(error).__name__}: {redact(error, limit=160)}. Is the provider of that storage "
-            "installed",
-        ) from None
+        raise _no_storage(reference, error) from None
+
+
+def _no_storage(reference: Reference, error: Exception) -> RunwayMediaError:
+    return refusal(
+        reference,
+        f"cannot be opened: {type(error).__name__}: {redact(error, limit=160)}. Is the provider of that storage "
+        "installed",
+    )
 
 
 def _opened(reference: Reference) -> BinaryIO:

@@ -143,7 +143,10 @@ class RunwayBatchOperator(BaseOperator):
 
         :param context: Airflow's.
         """
+        from airflow_runway.operators.batch_report import BatchReport
+
         run, store = self._begin(context, anew=True)
+        BatchReport(self, context, run).check()
         run.recognise()
         run.cancel_others()
         return self._go_on(context, run, store, pauses=0)

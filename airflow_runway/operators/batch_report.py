@@ -38,6 +38,21 @@ class BatchReport:
     def __init__(self, operator: RunwayBatchOperator, context: Context, run: BatchRun) -> None:
         self._operator, self._context, self._run = operator, context, run
 
+    def check(self) -> None:
+        """Find out before anything is sent whether outputs could be saved as the author wants.
+
+        :raises RunwayConfigurationError: destination, file name or manifest are wrong.
+        :raises RunwayTransferError: the destination cannot be reached now.
+        """
+        from airflow_runway.transfers.destination import folder_at
+        from airflow_runway.transfers.naming import FileName
+
+        if self._operator.destination:
+            FileName.parse(self._operator.file_name).check_tasks(len(self._run.requests))
+            self._saving()
+        if self._operator.manifest:
+            folder_at(self._operator.manifest)
+
     def save(self) -> None:
         """Store the outputs of what has succeeded and is not stored yet; trouble leaves them for another try."""
         items = [item for item in self._run.items() if item.state is State.UNSAVED]
@@ -53,7 +68,7 @@ class BatchReport:
                 self._run.put(item.ended(State.UNSAVED, note=str(generation.error)))
 
     def _saving(self) -> Saving:
-        from airflow_runway.transfers.destination import Destination
+        from airflow_runway.transfers.destination import Destination, folder_at
         from airflow_runway.transfers.naming import FileName
         from airflow_runway.transfers.runway_to_object_storage import LARGEST_FILE
         from airflow_runway.transfers.saving import Saving
@@ -61,7 +76,7 @@ class BatchReport:
         operator = self._operator
         saving = Saving(
             operator.hook,
-            Destination(ObjectStoragePath(operator.destination or ""), LARGEST_FILE),
+            Destination(folder_at(operator.destination), LARGEST_FILE),
             FileName.parse(operator.file_name),
             route=operator.route,
             max_bytes=LARGEST_FILE,

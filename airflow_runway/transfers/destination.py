@@ -19,7 +19,11 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_runway.exceptions import RunwayTransferError, RunwayTransferRefusedError
+from airflow_runway.exceptions import (
+    RunwayConfigurationError,
+    RunwayTransferError,
+    RunwayTransferRefusedError,
+)
 from airflow_runway.redaction import redact
 
 if TYPE_CHECKING:
@@ -41,6 +45,31 @@ _SUFFIX: Final = ".partial"
 _LARGEST_DOCUMENT: Final = 4 * 2**20
 
 
+def folder_at(destination: object) -> ObjectStoragePath:
+    """A folder from an operator's argument.
+
+    :param destination: a URL, or a path object.
+    :raises RunwayConfigurationError: it is none; nothing was sent or fetched.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    if not isinstance(destination, str | ObjectStoragePath) or not str(destination).strip():
+        raise RunwayConfigurationError(
+            "destination is empty. Nothing was sent or fetched; give a folder's URL."
+        )
+    try:
+        return ObjectStoragePath(destination)
+    except Exception as error:
+        raise _no_storage(destination, error) from None
+
+
+def _no_storage(destination: object, error: Exception) -> RunwayConfigurationError:
+    return RunwayConfigurationError(
+        f"destination {redact(destination, limit=200)!r} is nothing that ObjectStoragePath understands: "
+        f"{redact(error, limit=200)}. Nothing was sent or fetched. Is the provider of that storage installed?"
+    )
+
+
 class Destination:
     """A folder. Several threads may use it at once.
 
@@ -52,8 +81,13 @@ class Destination:
         self._folder = folder
         self._root = str(folder.path).rstrip("/")
         self._block = max(_BLOCK, -(-largest // _MOST_PARTS))
-        with self._trouble("be reached"):
+        try:
             self._fs: AbstractFileSystem = folder.fs
+        except (ValueError, ImportError) as error:
+            # Where the path itself does not tell (before Airflow 3.2).
+            raise _no_storage(folder, error) from None
+        except Exception as error:
+            raise self._told("be reached", error) from None
         protocol = self._fs.protocol
         names = {protocol} if isinstance(protocol, str) else set(protocol)
         self._commits = bool(names & _COMMITTING)
@@ -221,10 +255,13 @@ class Destination:
         except (RunwayTransferError, RunwayTransferRefusedError):
             raise
         except Exception as error:
-            raise RunwayTransferError(
-                f"The destination {redact(self._folder, limit=200)} could not {what}: {type(error).__name__}: "
-                f"{redact(error, limit=200)}. The generation itself is untouched; a retry tries again."
-            ) from None
+            raise self._told(what, error) from None
+
+    def _told(self, what: str, error: Exception) -> RunwayTransferError:
+        return RunwayTransferError(
+            f"The destination {redact(self._folder, limit=200)} could not {what}: {type(error).__name__}: "
+            f"{redact(error, limit=200)}. The generation itself is untouched; a retry tries again."
+        )
 
 
 class StoredFile:

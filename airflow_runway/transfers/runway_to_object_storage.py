@@ -10,7 +10,6 @@ from airflow.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_runway.conversations import checked_task_id
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError
-from airflow_runway.redaction import redact
 from airflow_runway.transfers.naming import DEFAULT_PATTERN, FileName
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
         :raises RunwayConfigurationError: ids, ``file_name`` or ``destination`` are wrong; nothing was fetched.
         """
         # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
-        from airflow_runway.transfers.destination import Destination
+        from airflow_runway.transfers.destination import Destination, folder_at
         from airflow_runway.transfers.saving import Saving
 
         ids = self._ids()
@@ -128,7 +127,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
         stems = {one: file_name.stem(one, 0) for one in different}
         if len(set(stems.values())) < len(different):
             raise RunwayConfigurationError("Several Runway task ids give one file name. Nothing was fetched.")
-        destination = Destination(self._folder(), self.max_bytes)
+        destination = Destination(folder_at(self.destination), self.max_bytes)
         self._saving = saving = Saving(
             self.hook,
             destination,
@@ -157,17 +156,6 @@ class RunwayToObjectStorageOperator(BaseOperator):
         if isinstance(given, str) or not hasattr(given, "__iter__"):
             return [checked_task_id(given)]
         return [checked_task_id(one) for one in given]
-
-    def _folder(self) -> ObjectStoragePath:
-        if not isinstance(self.destination, str | ObjectStoragePath) or not str(self.destination).strip():
-            raise RunwayConfigurationError("destination is empty. Nothing was fetched; give a folder's URL.")
-        try:
-            return ObjectStoragePath(self.destination)
-        except Exception as error:
-            raise RunwayConfigurationError(
-                f"destination {redact(self.destination, limit=200)!r} is nothing that ObjectStoragePath understands: "
-                f"{redact(error, limit=200)}. Nothing was fetched."
-            ) from None
 
     def _settle(self, generations: Sequence[Generation], context: Context) -> None:
         """Raise what is to be raised, record what is to be recorded."""

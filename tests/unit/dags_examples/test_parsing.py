@@ -18,7 +18,10 @@ sys.path.insert(0, folder)  # as Airflow does with the folder of a bundle
 for name in ("av", "PIL", "numpy", "starlette", "uvicorn"):
     sys.modules[name] = None
 from airflow.sdk import DAG
-from airflow.serialization.serialized_objects import DagSerialization
+try:
+    from airflow.serialization.serialized_objects import DagSerialization
+except ImportError:  # before Airflow 3.2
+    from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
 
 told = {}
 for name in modules:

@@ -89,6 +89,21 @@ class TestAWholeBatch:
         assert one.gateway.posts == 0
 
 
+class TestBeforeAnythingIsSent:
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"destination": "nowhere://bucket/x"}, {"destination": "file:///tmp/x", "file_name": "../{index}"},
+            {"destination": "file:///tmp/x", "file_name": "clip{extension}"}, {"manifest": "nowhere://x/y.jsonl"},
+        ],
+    )  # fmt: skip
+    def test_where_outputs_go_is_checked(self, batch, fields):
+        one = batch(**fields)
+        with pytest.raises(RunwayConfigurationError):
+            one.begin()
+        assert one.gateway.posts == 0
+
+
 class TestOneBadItem:
     def test_refused(self, batch):
         one = batch()

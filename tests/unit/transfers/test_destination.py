@@ -7,7 +7,11 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_runway.exceptions import RunwayTransferError, RunwayTransferRefusedError
+from airflow_runway.exceptions import (
+    RunwayConfigurationError,
+    RunwayTransferError,
+    RunwayTransferRefusedError,
+)
 from airflow_runway.transfers.destination import Destination
 
 
@@ -113,5 +117,5 @@ def test_trouble_of_storage_is_told_without_secrets(destination, fs, monkeypatch
 
 
 def test_a_store_without_its_provider():
-    with pytest.raises(RunwayTransferError, match="could not be reached"):
+    with pytest.raises(RunwayConfigurationError, match="provider of that storage"):
         Destination(ObjectStoragePath("memory://nobody@bucket/x"), 1)
