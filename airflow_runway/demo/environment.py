@@ -81,6 +81,8 @@ def _configuration(home: Path, dags: Path, port: int, execution_port: int) -> di
         "API_AUTH": {"JWT_SECRET": secrets.token_hex(32)},
         "SCHEDULER": {"SCHEDULER_HEARTBEAT_SEC": 1, "SCHEDULER_IDLE_SLEEP_TIME": 0.5},
         "DAG_PROCESSOR": {"REFRESH_INTERVAL": 5, "MIN_FILE_PROCESS_INTERVAL": 5},
+        # A slot stays occupied for so many seconds after its task has ended.
+        "WORKERS": {"MIN_HEARTBEAT_INTERVAL": 1},
         "LOGGING": {"BASE_LOG_FOLDER": home / "logs" / "tasks"},
         "USAGE_DATA_COLLECTION": {"ENABLED": False},
     }
