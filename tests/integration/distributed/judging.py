@@ -9,14 +9,16 @@ from integration.media import decode
 
 
 def check_ledger(gateway, folder, clips, credits_per_clip):
-    """As many charges as clips, nothing cancelled, and a clip under its final name for each; no other file."""
+    """As many charges as clips, nothing cancelled, and a clip under its final name for each; but for manifests,
+    no other file.
+    """
     ledger = gateway.ledger()
     assert len(ledger["charges"]) == clips
     assert ledger["total_credits"] == clips * credits_per_clip
     assert {charge["status"] for charge in ledger["charges"]} == {"SUCCEEDED"}
     wanted = {f"{charge['runway_task_id']}-0.mp4" for charge in ledger["charges"]}
     assert len(wanted) == clips
-    assert {path.name for path in folder.iterdir() if not path.name.endswith(".jsonl")} == wanted
+    assert {path.name for path in folder.iterdir() if ".manifest.json" not in path.name} == wanted
 
 
 def check_clips(manifests, folder):
