@@ -2,10 +2,11 @@
 
 On a real Airflow (LocalExecutor with four slots, SQLite) with the emulator as the gateway; nothing is saved.
 Generations take half a minute, as short as real ones are: one that ends before its sensor first looks needs no
-deferral, and hence one worker start less. Both get their requests from a task of their own, which counts. A worker start
-is a process for a task: one per try, and one more after each deferral. Rows are those that the run leaves in
-Airflow's database. CPU is that of all components and tasks, above what they use when idle; the benchmark's own
-questions, one every two seconds, are part of it.
+deferral, and hence one worker start less. Both get their requests from a task of their own, which counts.
+
+A worker start is a process for a task: one per try, and one more after each deferral. Rows are those that the run
+leaves in Airflow's database. CPU is that of all components and tasks, above what they use when idle; the
+benchmark's own questions, one every two seconds, are part of it.
 """
 
 from __future__ import annotations
