@@ -136,14 +136,14 @@ class JournalStore:
         if self._store is None:
             return
         value = record.as_json()
-        self._store.set(KEY, value, **_forever())
+        self._store.set(KEY, value, **forever())
         # Airflow's answer to a write is not looked at by its own client; the record is.
         if self._store.get(KEY) != value:
             raise RuntimeError("the record that came back is another one")
 
 
-def _forever() -> dict[str, Any]:
-    """Records go with their Dag run; until then they must not expire."""
+def forever() -> dict[str, Any]:
+    """Arguments of a write: records go with their Dag run; until then they must not expire."""
     try:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
     except ImportError:

@@ -59,13 +59,13 @@ class BatchReport:
         if not items or not self._operator.destination or self._run.stopped:
             return
         by_id = {item.runway_task_id: item for item in items}
-        for generation in self._saving().run(list(by_id)):
-            item = by_id[generation.id]
-            if generation.error is None:
-                self._run.put(item.ended(State.SUCCEEDED))
-            else:
-                self._operator.log.error("%s", generation.error)
-                self._run.put(item.ended(State.UNSAVED, note=str(generation.error)))
+        self._run.put(*(self._saved(by_id[one.id], one) for one in self._saving().run(list(by_id))))
+
+    def _saved(self, item: Item, generation: Generation) -> Item:
+        if generation.error is None:
+            return item.ended(State.SUCCEEDED)
+        self._operator.log.error("%s", generation.error)
+        return item.ended(State.UNSAVED, note=str(generation.error))
 
     def _saving(self) -> Saving:
         from airflow_runway.transfers.destination import Destination, folder_at

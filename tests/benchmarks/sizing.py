@@ -1,4 +1,4 @@
-"""What a clip costs a distributed Airflow: ``python -m tests.benchmarks.sizing [clips] [heartbeat]``.
+"""What a clip costs a distributed Airflow: ``python -m tests.benchmarks sizing [clips] [heartbeat]``.
 
 CeleryExecutor on Redis and PostgreSQL, one worker with one slot, one triggerer, every component an interpreter
 of its own, the emulator as the gateway. Prints memory, PostgreSQL connections, and per phase of a clip the time
@@ -40,6 +40,7 @@ from integration.support import KEY, connection_to  # noqa: E402
 from airflow_runway.demo.dusk import draw_dusk  # noqa: E402
 from airflow_runway.emulator.process import emulator_process  # noqa: E402
 
+HELP = "what a clip costs a distributed Airflow: memory, slots, CPU"
 CLIPS = 16
 HEARTBEAT = 5
 DAG = "phases"
@@ -295,14 +296,15 @@ def _report(clips, idle, spent, meter):
     yield f"a clip holds a slot for {whole:.2f} s: {60 / whole:.1f} clips per minute and slot"
 
 
-def main(clips=CLIPS, heartbeat=HEARTBEAT):
+def options(parser) -> None:
+    parser.add_argument("clips", type=int, nargs="?", default=CLIPS)
+    parser.add_argument("heartbeat", type=int, nargs="?", default=HEARTBEAT)
+
+
+def run(args) -> None:
     """Print the report."""
     if lacks := missing():
         sys.exit(f"This needs what is missing here: {', '.join(lacks)}")
-    sys.stdout.write(f"[workers] min_heartbeat_interval = {heartbeat}\n")
-    for line in measure(int(clips), int(heartbeat)):
-        sys.stdout.write(f"{line}\n")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(f"[workers] min_heartbeat_interval = {args.heartbeat}")
+    for line in measure(args.clips, args.heartbeat):
+        print(line)

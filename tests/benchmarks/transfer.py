@@ -1,11 +1,10 @@
 """Saving against curl: wall time, CPU and memory, from the same server to the same disk, within one run.
 
-``python -m tests.benchmarks.transfer [--folder DIR] [--rounds 3] [--s3]``, from the repository's root.
+``python -m tests.benchmarks transfer [--folder DIR] [--rounds 3] [--s3]``, from the repository's root.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from tests.benchmarks.origin import origin
 
+HELP = "saving against curl: time, CPU, memory"
 GIB = 2**30
 SMALL, SMALL_BYTES = 200, 100 * 2**10
 #: Seconds; a host some hundred kilometres away.
@@ -79,14 +79,15 @@ def median(runs: list[dict[str, float]], figure: str) -> float:
     return statistics.median(run[figure] for run in runs)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser) -> None:
     parser.add_argument("--folder", type=Path, default=None, help="on the disk to write to")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--s3", action="store_true", help="also memory of saving to moto's S3 server")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="runway-benchmark-", dir=arguments.folder) as work:
-        _measure(Path(work), arguments.rounds, s3=arguments.s3)
+
+
+def run(args) -> None:
+    with tempfile.TemporaryDirectory(prefix="runway-benchmark-", dir=args.folder) as work:
+        _measure(Path(work), args.rounds, s3=args.s3)
 
 
 def _measure(work: Path, rounds: int, *, s3: bool) -> None:
@@ -199,7 +200,3 @@ def _s3(address: str, rows: list[tuple[str, str]]) -> None:
             rows.append((f"S3 (moto), {what}, peak above saving a 100 KiB file", above))
     finally:
         server.stop()
-
-
-if __name__ == "__main__":
-    main()

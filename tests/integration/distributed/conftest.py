@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from integration.distributed import services
-from integration.distributed.stage import POOL, QUICK_TAKEOVER, TRIGGERERS, DistributedAirflow
+from integration.distributed.stage import POOL, QUICK_TAKEOVER, DistributedAirflow
 from integration.support import connection_to
 
 from airflow_runway.emulator.process import emulator_process
@@ -50,13 +50,15 @@ def distributed_airflow(backing, gateway, tmp_path_factory):
     home = tmp_path_factory.mktemp("distributed_airflow")
     connections = {"runway_default": connection_to(gateway)}
     with DistributedAirflow(home, dags, backing, connections, QUICK_TAKEOVER) as airflow:
-        # One after the other, so that it is known which of them has which id.
-        for count, name in enumerate(TRIGGERERS, start=1):
-            if count > 1:
-                airflow.start_triggerer(name)
-            airflow.wait_until(lambda count=count: len(airflow.triggerer_jobs()) == count, 60, name)
         airflow.make_pool(POOL, SLOTS_FOR_SUBMISSIONS)
         yield airflow
+
+
+@pytest.fixture
+def whole_airflow(distributed_airflow):
+    """The same for each test: what another one has killed is started again."""
+    distributed_airflow.make_whole()
+    return distributed_airflow
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ POOL = "runway_submit"
 SLOTS = 2
 #: Their names, in the order in which they are started.
 TRIGGERERS = "triggerer", "triggerer-2"
+_SIGN_ON_SECONDS = 60.0
 #: How soon a loss is noticed, in seconds. Airflow's defaults are 30, 300 and 86,400.
 QUICK_TAKEOVER = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -66,7 +67,9 @@ class DistributedAirflow(LocalAirflow):
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(slots),
         }
         super().__init__(home, dags, connections, {**distributed, **(env or {})}, **options)
-        self._workers = workers
+        self._worker_names = [f"worker-{number}" for number in range(1, workers + 1)]
+        #: Triggerers by the id of each sign-on.
+        self._signed_on: dict[int, str] = {}
 
     def start_worker(self, name: str) -> Component:
         """Start one more Celery worker, or one that ended again.
@@ -85,12 +88,42 @@ class DistributedAirflow(LocalAirflow):
         """
         self.request("POST", "/api/v2/pools", {"name": name, "slots": slots})
 
-    def triggerer_jobs(self) -> list[int]:
-        """The ids under which triggerers have signed on, in the order in which they did."""
+    def make_whole(self) -> None:
+        """Start every triggerer and worker that does not run."""
+        for name in TRIGGERERS:
+            if not self._runs(name):
+                self.start_triggerer(name)
+            elif name in self._signed_on.values():
+                continue
+            # One after the other, so that it is known which of them has which id.
+            self.wait_until(self._new_triggerer_jobs, _SIGN_ON_SECONDS, name)
+            (job,) = self._new_triggerer_jobs()
+            self._signed_on[job] = name
+        for name in self._worker_names:
+            if not self._runs(name):
+                self.start_worker(name)
+
+    def triggerer_of(self, job: int) -> Component:
+        """The triggerer that signed on under an id.
+
+        :param job: the id.
+        """
+        return self.components[self._signed_on[job]]
+
+    def workers(self) -> list[Component]:
+        """The workers that run."""
+        return [self.components[name] for name in self._worker_names if self._runs(name)]
+
+    def _runs(self, name: str) -> bool:
+        return any(one.name == name and one.exit_code is None for one in self.components)
+
+    def _new_triggerer_jobs(self) -> list[int]:
+        """The ids under which triggerers have signed on since the last look."""
         jobs = self.request("GET", "/api/v2/jobs?order_by=id&limit=100")["jobs"]
-        return [job["id"] for job in jobs if job["job_type"] == "TriggererJob"]
+        known = self._signed_on
+        return [job["id"] for job in jobs if job["job_type"] == "TriggererJob" and job["id"] not in known]
 
     def _start_components(self) -> None:
         super()._start_components()
-        for number in range(1, self._workers + 1):
-            self.start_worker(f"worker-{number}")
+        for name in self._worker_names:
+            self.start_worker(name)
