@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from integration.support import connection_to
+from integration.transfer.storages import need_s3
 
 from airflow_runway.demo.examples import example_dags
 from airflow_runway.demo.local_airflow import LocalAirflow
@@ -53,3 +54,16 @@ def picture(tmp_path):
     path = tmp_path / "keyframe.jpg"
     Image.linear_gradient("L").resize((640, 360)).convert("RGB").save(path)
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    """An S3 server; one for all, since Airflow keeps what it has once opened under a connection's id."""
+    need_s3()
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

@@ -15,7 +15,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from integration.media import decode, frame_at, loudness, make_clip
 from integration.support import KEY
-from integration.transfer.storages import CONNECTION, Bucket, need_s3, s3_connection
+from integration.transfer.storages import CONNECTION, Bucket, s3_connection
 from PIL import Image, ImageStat
 
 COLOURS = {"Lamp": (200, 40, 40), "Chair": (40, 60, 200)}
@@ -100,15 +100,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def bucket_folder(airflow, monkeypatch):
+def bucket_folder(airflow, s3_endpoint, monkeypatch):
     """A folder in a bucket that Airflow has a connection to."""
-    need_s3()
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    connection = s3_connection(f"http://{host}:{port}")
+    connection = s3_connection(s3_endpoint)
     monkeypatch.setenv(CONNECTION, connection)
     fields = json.loads(connection)
     airflow.request(
@@ -116,9 +110,8 @@ def bucket_folder(airflow, monkeypatch):
         "/api/v2/connections",
         {**fields, "connection_id": "aws_moto", "extra": json.dumps(fields["extra"])},
     )
-    yield Bucket(f"http://{host}:{port}").url
+    yield Bucket(s3_endpoint).url
     airflow.request("DELETE", "/api/v2/connections/aws_moto")
-    server.stop()
 
 
 def prepared(folder):

@@ -1,4 +1,4 @@
-"""An S3 server, the two storages, and an operator run without Airflow's machinery."""
+"""The two storages, and an operator run without Airflow's machinery."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ import json
 import pytest
 import tenacity
 from integration.support import connection_to
-from integration.transfer.storages import CONNECTION, Bucket, Folder, need_s3, s3_connection
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint():
-    need_s3()
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+from integration.transfer.storages import CONNECTION, Bucket, Folder, s3_connection
 
 
 @pytest.fixture(params=["file", "s3"])
