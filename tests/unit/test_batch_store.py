@@ -62,7 +62,7 @@ def test_items_of_several_threads_go_with_one_write(memory):
         first = pool.submit(store.intend, intent(1))
         assert begun.wait(10)
         others = [pool.submit(store.intend, intent(number)) for number in range(2, 10)]
-        while len(store.items()) < 10:
+        while len(store.items()) < 10 and not first.done():
             pass
         go_on.set()
         for future in (first, *others):

@@ -16,7 +16,7 @@ CREDITS_PER_CLIP = 10
 GENERATION = 15
 #: So slowly are clips downloaded while the worker is to die over them.
 BYTES_PER_SECOND = 4_000
-#: Seconds. The whole test takes about 80 seconds on two cores.
+#: Seconds. The test took 88 and 98 seconds on two busy cores; most of it is waiting.
 PATIENCE = 180
 DAG, TASK = "batch", "campaign"
 
