@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 
 from airflow_runway.triggers.poll_hub import Clock
+
+_really_sleep = time.sleep
+
+
+def of_the_main_thread(sleep):
+    """A stand-in for ``time.sleep`` that other threads, say those that watch servers of other tests, do not use."""
+
+    def nap(seconds):
+        mine = threading.current_thread() is threading.main_thread()
+        (sleep if mine else _really_sleep)(seconds)
+
+    return nap
 
 
 class HastyClock(Clock):

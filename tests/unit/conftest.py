@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from unit.clocks import of_the_main_thread
 from unit.scripted import KEY, ScriptedGateway
-
-#: Kept before any test puts a clock of its own in its place.
-_really_sleep = time.sleep
 
 settings.register_profile("thorough", max_examples=2_000)
 
@@ -81,14 +77,10 @@ def clock(monkeypatch):
             self.naps: list[float] = []
 
         def sleep(self, seconds: float) -> None:
-            if threading.current_thread() is not threading.main_thread():
-                # Servers of other tests may still be running, and are none of ours.
-                return _really_sleep(seconds)
             self.naps.append(seconds)
             self.now += seconds
-            return None
 
     clock = Clock()
     monkeypatch.setattr("time.time", lambda: clock.now)
-    monkeypatch.setattr("time.sleep", clock.sleep)
+    monkeypatch.setattr("time.sleep", of_the_main_thread(clock.sleep))
     return clock

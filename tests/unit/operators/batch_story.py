@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from airflow.providers.common.compat.sdk import TaskDeferred
+from unit.clocks import of_the_main_thread
 from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance, _says
 
 from airflow_runway.hooks import transport
@@ -123,5 +124,6 @@ def begin_batch(monkeypatch, set_connection, **fields):
     monkeypatch.setattr(transport, "send", story.gateway.send)
     monkeypatch.setattr(RunwayBatchOperator, "log", story.log)
     monkeypatch.setattr("time.time", lambda: story.now)
-    monkeypatch.setattr("time.sleep", lambda seconds: setattr(story, "now", story.now + seconds))
+    nap = of_the_main_thread(lambda seconds: setattr(story, "now", story.now + seconds))
+    monkeypatch.setattr("time.sleep", nap)
     return story

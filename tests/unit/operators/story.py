@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unit.clocks import of_the_main_thread
 from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
 
 from airflow_runway.exceptions import RunwayError
@@ -85,5 +86,5 @@ def begin(monkeypatch, set_connection, **fields):
     monkeypatch.setattr(RunwaySubmitOperator, "log", story.log)
     # Time passes only by sleeping.
     monkeypatch.setattr("time.time", lambda: story.now)
-    monkeypatch.setattr("time.sleep", story.sleep)
+    monkeypatch.setattr("time.sleep", of_the_main_thread(story.sleep))
     return story
