@@ -5,13 +5,10 @@ Run as ``python saver.py ORIGIN FOLDER CONCURRENCY ID...``; without ids it only 
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import time
 
 
