@@ -5,17 +5,19 @@ Run as ``python saver.py ORIGIN FOLDER CONCURRENCY ID...``; without ids it only 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import resource
+import shutil
 import sys
+import tempfile
 import time
 
 
 def main(origin: str, folder: str, concurrency: int, ids: list[str]) -> dict[str, float]:
-    os.environ.setdefault(
-        "AIRFLOW_HOME", os.path.join(os.path.dirname(folder.removeprefix("file://")), "airflow")
-    )
+    os.environ["AIRFLOW_HOME"] = home = tempfile.mkdtemp(prefix="airflow-runway-benchmark-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ["AIRFLOW_CONN_RUNWAY_DEFAULT"] = json.dumps(
         {
             "conn_type": "runway",
