@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 SUBMISSIONS_AT_ONCE = 4
 #: Requests to the gateway under way at the same time, where they are free.
 READS_AT_ONCE = 8
+#: Outcomes of a cancellation after which nothing comes of a generation any more.
+_GONE_FOR_GOOD = frozenset({CancelOutcome.CANCELLED, CancelOutcome.NOT_FOUND})
 #: What a trigger can report that the server's own status does not tell.
 _ENDS_WITHOUT_A_RESULT = frozenset({RunwayTaskLostError.__name__, RunwayOutputMissingError.__name__})
 
@@ -186,14 +188,13 @@ class BatchRun(BatchItems):
 
     def _over_budget(self, item: Item) -> None:
         outcome = self._hook.cancel_task(item.runway_task_id)
-        if outcome is CancelOutcome.ALREADY_FINISHED:
-            return
         note = (
             f"It may cost {item.estimated or 0:g} credits, which exceeds max_credits; cancelling it at once: "
             f"{outcome}."
         )
         self._log.error("Runway task %s: %s", item.runway_task_id, note)
-        self.put(item.ended(State.FAILED, note=note))
+        if outcome in _GONE_FOR_GOOD:
+            self.put(item.ended(State.FAILED, note=note))
 
     def settle(self, errors: Mapping[str, Mapping[str, str] | None], *, to_be_saved: bool) -> None:
         """Read what the trigger says has ended, and record how.
@@ -238,7 +239,10 @@ class BatchRun(BatchItems):
         return item
 
     def cancel(self, items: Sequence[Item], why: str) -> None:
-        """Cancel generations, several at once; what has ended meanwhile is left for :meth:`settle`.
+        """Cancel generations, several at once.
+
+        What has ended meanwhile is left for :meth:`settle`. What could not be cancelled goes on, and is charged: it
+        stays on record as running, so that another try waits for it instead of paying for another one.
 
         :param items: what to cancel.
         :param why: a sentence for the record.
@@ -247,7 +251,7 @@ class BatchRun(BatchItems):
         def one(item: Item) -> None:
             outcome = self._hook.cancel_task(item.runway_task_id)
             self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
-            if outcome is not CancelOutcome.ALREADY_FINISHED:
+            if outcome in _GONE_FOR_GOOD:
                 note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
                 self.put(item.ended(State.FAILED, note=note))
 

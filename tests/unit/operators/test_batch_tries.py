@@ -15,6 +15,8 @@ from airflow_runway.exceptions import (
     RunwayJournalError,
     RunwayReadRefusedError,
 )
+from airflow_runway.hooks.runway import RunwayHook
+from airflow_runway.models import CancelOutcome
 from airflow_runway.operators import batch_run
 
 
@@ -150,6 +152,21 @@ class TestEnds:
         result = one.go_on(trigger, ended=[])
         assert result["unfinished"] == 3
         assert one.gateway.deleted == []
+
+    @pytest.mark.parametrize("outcome", [CancelOutcome.NOT_SUPPORTED, CancelOutcome.UNKNOWN])
+    @pytest.mark.parametrize("fields", [{"timeout": 600}, {"max_credits": 20, "requests": prompts("a")}])
+    def test_what_could_not_be_cancelled_is_not_paid_for_again(self, batch, monkeypatch, outcome, fields):
+        one = batch(**fields)
+        with monkeypatch.context() as patch:
+            patch.setattr(RunwayHook, "cancel_task", lambda *_: outcome)
+            trigger = one.begin()
+            if "timeout" in fields:
+                one.now = trigger.deadline
+                assert one.go_on(trigger, ended=[])["unfinished"] == 3
+        paid = one.gateway.charges
+        one.clear()
+        assert one.to_the_end()["succeeded"] == paid
+        assert one.gateway.posts == paid
 
     def test_an_expired_deferral(self, batch):
         one = batch(timeout=600)
