@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 if TYPE_CHECKING:
-    from airflow_runway.models import RunwayTask
+    from airflow_runway.core.models import RunwayTask
 
 __all__ = [
     "RunwayAmbiguousSubmissionError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_runway.gateways import DEFAULT_API_VERSION, DEFAULT_GATEWAY, GATEWAYS
+from airflow_runway.core.protocol.gateways import DEFAULT_API_VERSION, DEFAULT_GATEWAY, GATEWAYS
 
 _INTEGRATION = "Runway"
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from airflow.sdk import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_runway.core.protocol.verdicts import Retry, judge_failure
 from airflow_runway.exceptions import (
     RunwayError,
     RunwayNotAcceptedError,
     RunwayTransientFailureError,
 )
-from airflow_runway.failures import Retry, judge_failure
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from airflow_runway import conversations
+from airflow_runway.core.protocol import exchanges
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
-from airflow_runway.hooks.again import rereading, resending
-from airflow_runway.hooks.conversing import ConversingHook
-from airflow_runway.hooks.media import RequestMedia
+from airflow_runway.hooks._connection import ConversingHook
+from airflow_runway.hooks._request_media import RequestMedia
+from airflow_runway.hooks._retries import rereading, resending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_runway.connection_settings import ConnectionSettings
-    from airflow_runway.conversations import Conversation
-    from airflow_runway.gateways import Endpoint
-    from airflow_runway.hooks.media import PreparedRequest
-    from airflow_runway.models import CancelOutcome, RunwayTask, Submission
+    from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
+    from airflow_runway.core.protocol.connection import ConnectionSettings
+    from airflow_runway.core.protocol.exchanges import Conversation
+    from airflow_runway.core.protocol.gateways import Endpoint
+    from airflow_runway.hooks._request_media import PreparedRequest
 
 #: Seconds for a request that is only nice to have.
 LONGEST_ASIDE = 5.0
@@ -54,7 +54,7 @@ class RunwayHook(ConversingHook):
         short Retry-After).
 
         :param route: the official path after ``/v1/``, e.g. ``image_to_video``.
-        :param payload: the JSON body. Media may be references (:mod:`airflow_runway.media_references`): files in
+        :param payload: the JSON body. Media may be references (:mod:`airflow_runway.core.media.references`): files in
             storage are uploaded or put into the body, outputs of earlier generations become fresh links.
         :returns: the id, and the estimate where the gateway gives one.
         :raises RunwayMediaError: a file could not be had or is none that would be taken; nothing was sent.
@@ -122,7 +122,7 @@ class RunwayHook(ConversingHook):
         """
         again = tenacity.Retrying(**rereading(self, attempts))
         return again(
-            lambda: self.hold(conversations.reading(self.settings.gateway, runway_task_id, self._known_at))
+            lambda: self.hold(exchanges.reading(self.settings.gateway, runway_task_id, self._known_at))
         )
 
     async def aget_task(self, runway_task_id: str) -> RunwayTask:
@@ -131,7 +131,7 @@ class RunwayHook(ConversingHook):
         :param runway_task_id: see there.
         """
         return await self.ahold(
-            lambda settings: conversations.reading(settings.gateway, runway_task_id, self._known_at)
+            lambda settings: exchanges.reading(settings.gateway, runway_task_id, self._known_at)
         )
 
     def cancel_task(self, runway_task_id: str) -> CancelOutcome:
@@ -140,14 +140,14 @@ class RunwayHook(ConversingHook):
         :param runway_task_id: the id that :meth:`submit` returned.
         :returns: what became of it. Trouble on the way is an outcome, not an exception.
         """
-        return self.hold(conversations.cancelling(self.settings.gateway, runway_task_id))
+        return self.hold(exchanges.cancelling(self.settings.gateway, runway_task_id))
 
     async def acancel_task(self, runway_task_id: str) -> CancelOutcome:
         """:meth:`cancel_task` for an event loop.
 
         :param runway_task_id: see there.
         """
-        return await self.ahold(lambda settings: conversations.cancelling(settings.gateway, runway_task_id))
+        return await self.ahold(lambda settings: exchanges.cancelling(settings.gateway, runway_task_id))
 
     def get_organization(self) -> dict[str, Any]:
         """Balance, limits and use of the account, as the official API gives them. Free.
@@ -155,7 +155,7 @@ class RunwayHook(ConversingHook):
         :raises RunwayConfigurationError: on a gateway without such a route.
         :raises RunwayReadError: no readable answer.
         """
-        return self.hold(conversations.asking_for_organization(self.settings.gateway))
+        return self.hold(exchanges.asking_for_organization(self.settings.gateway))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether gateway and key go together, for Airflow's connection form. Free.
@@ -163,7 +163,7 @@ class RunwayHook(ConversingHook):
         :returns: success, and a sentence without any secret.
         """
         try:
-            return True, self.hold(conversations.introducing(self.settings.gateway))
+            return True, self.hold(exchanges.introducing(self.settings.gateway))
         except RunwayReadRefusedError as error:
             return False, f"{error}{self._doubt_about_key()}"
         except RunwayError as error:
@@ -224,4 +224,4 @@ def _submitting(
     settings: ConnectionSettings, route: str, payload: Mapping[str, Any]
 ) -> Conversation[Submission]:
     fallback = {"callback_url": settings.callback_url}
-    return conversations.submitting(settings.gateway, route, payload, fallback)
+    return exchanges.submitting(settings.gateway, route, payload, fallback)

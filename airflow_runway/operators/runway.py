@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_runway.operators.batch import RunwayBatchOperator
-from airflow_runway.operators.official import (
+from airflow_runway.operators._batch.operator import RunwayBatchOperator
+from airflow_runway.operators._official import (
     RunwayCharacterPerformanceOperator,
     RunwayImageToVideoOperator,
     RunwayTextToImageOperator,
@@ -11,12 +11,12 @@ from airflow_runway.operators.official import (
     RunwayVideoToVideoOperator,
     RunwayVideoUpscaleOperator,
 )
-from airflow_runway.operators.reverse import (
+from airflow_runway.operators._reverse import (
     RunwayProActOneOperator,
     RunwayProGenerateOperator,
     RunwayProVideoToVideoOperator,
 )
-from airflow_runway.operators.submit import XCOM_RUNWAY_TASK_ID, RunwaySubmitOperator
+from airflow_runway.operators._submit import XCOM_RUNWAY_TASK_ID, RunwaySubmitOperator
 
 __all__ = [
     "XCOM_RUNWAY_TASK_ID",

@@ -13,10 +13,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_runway.conversations import checked_task_id
-from airflow_runway.exceptions import RunwayError
-from airflow_runway.links.runway import RunwayTaskLink
-from airflow_runway.polling import (
+from airflow_runway.core.polling.decisions import (
     DEFAULT_INTERVAL,
     NOT_VISIBLE_GRACE,
     SHORTEST_ABSENCE,
@@ -24,7 +21,10 @@ from airflow_runway.polling import (
     Wait,
     timed_out,
 )
-from airflow_runway.waiting import WaitsForRunwayTask, seconds
+from airflow_runway.core.protocol.exchanges import checked_task_id
+from airflow_runway.exceptions import RunwayError
+from airflow_runway.links.runway import RunwayTaskLink
+from airflow_runway.operators._waiting import WaitsForRunwayTask, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
     :param runway_conn_id: id of a connection of type ``runway``.
     :param deferrable: wait in the triggerer.
     :param poke_interval: seconds between looks, typically, at least 5, in mode ``reschedule`` 10; where the
-        server reports progress, a half to three times of it. See ``airflow_runway.polling``.
+        server reports progress, a half to three times of it. See ``airflow_runway.core.polling.decisions``.
     :param timeout: seconds (or ``timedelta``) after the sensor's first look; Airflow's default is 7 days.
     :param cancel_on_timeout: cancel what is unfinished at the ``timeout``. Off, since a sensor may be one of
         several that watch the same generation.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import tenacity
 from airflow.sdk import BaseOperator, ObjectStoragePath
 
-from airflow_runway.conversations import checked_task_id
+from airflow_runway.core.protocol.exchanges import checked_task_id
+from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError
-from airflow_runway.transfers.naming import DEFAULT_PATTERN, FileName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tenacity.wait import wait_base
 
     from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.transfers.generation import Generation
-    from airflow_runway.transfers.saving import Saving
+    from airflow_runway.transfers._saving.outcome import Generation
+    from airflow_runway.transfers._saving.saver import Saving
 
 #: Bytes of the largest file that is taken unless an author says otherwise.
 LARGEST_FILE = 8 * 2**30
@@ -36,7 +36,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
     it appears under its name when it is complete. The API key never travels to the output's host, and no
     redirect leads to a private address.
 
-    Beside the files a manifest is stored (see :mod:`airflow_runway.transfers.manifest`), named like them, without
+    Beside the files a manifest is stored (see :mod:`airflow_runway.core.saving.manifest`), named like them, without
     index and extension: ``<runway task id>.manifest.json`` by default. Running again finds it, looks whether its
     files are there, and downloads nothing. Free; a retry continues with what is missing.
 
@@ -117,8 +117,8 @@ class RunwayToObjectStorageOperator(BaseOperator):
         :raises RunwayConfigurationError: ids, ``file_name`` or ``destination`` are wrong; nothing was fetched.
         """
         # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
-        from airflow_runway.transfers.destination import Destination, folder_at
-        from airflow_runway.transfers.saving import Saving
+        from airflow_runway.transfers._saving.destination import Destination, folder_at
+        from airflow_runway.transfers._saving.saver import Saving
 
         ids = self._ids()
         different = list(dict.fromkeys(ids))
@@ -159,7 +159,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
 
     def _settle(self, generations: Sequence[Generation], context: Context) -> None:
         """Raise what is to be raised, record what is to be recorded."""
-        from airflow_runway.transfers.generation import is_final, together
+        from airflow_runway.transfers._saving.outcome import is_final, together
 
         failed = [(one, one.error) for one in generations]
         errors = [(one, error) for one, error in failed if error is not None]
@@ -179,7 +179,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
         """Report what is saved to Airflow's lineage and asset events."""
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-        from airflow_runway.transfers.assets import emit
+        from airflow_runway.transfers._saving.assets import emit
 
         saved = [
             (one.manifest, str(destination.path(self._saving.manifest_name(one))))

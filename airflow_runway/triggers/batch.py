@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_runway.polling import (
+from airflow_runway.core.polling.decisions import (
     DEFAULT_INTERVAL,
     SHORTEST_ABSENCE,
     GaveUp,
@@ -17,14 +17,14 @@ from airflow_runway.polling import (
     after_look,
     first_look,
 )
-from airflow_runway.triggers.poll_hub import Clock, poll_hub
+from airflow_runway.triggers._cancel_on_kill import CancelsWhenStopped
+from airflow_runway.triggers._poll_hub import Clock, poll_hub
 from airflow_runway.triggers.runway import PATIENCE_AT_DEADLINE
-from airflow_runway.triggers.stopping import CancelsWhenStopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from airflow_runway.triggers.watch import Watch
+    from airflow_runway.triggers._watch import Watch
 
 #: Seconds between two lines about the progress.
 _LINES_APART = 60.0
@@ -40,7 +40,7 @@ class RunwayBatchTrigger(CancelsWhenStopped):
     :param runway_task_ids: the generations.
     :param runway_conn_id: id of a connection of type ``runway``.
     :param deadline: wall clock, seconds since the epoch; survives restarts of the triggerer.
-    :param poll_interval: seconds between looks at one generation, see :mod:`airflow_runway.polling`.
+    :param poll_interval: seconds between looks at one generation, see :mod:`airflow_runway.core.polling.decisions`.
     :param resume_at: wall clock at which to fire in any case; ``None`` = never.
     :param enough: how many ends are worth a worker; 0 = all.
     :param linger: seconds after the first end; 0 = any number.

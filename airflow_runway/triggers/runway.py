@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_runway.observing import Story
-from airflow_runway.polling import (
+from airflow_runway.core.polling.decisions import (
     DEFAULT_INTERVAL,
     SHORTEST_ABSENCE,
     Decision,
@@ -19,8 +18,9 @@ from airflow_runway.polling import (
     after_look,
     first_look,
 )
-from airflow_runway.triggers.poll_hub import Clock, poll_hub
-from airflow_runway.triggers.stopping import CancelsWhenStopped
+from airflow_runway.telemetry import Story
+from airflow_runway.triggers._cancel_on_kill import CancelsWhenStopped
+from airflow_runway.triggers._poll_hub import Clock, poll_hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ class RunwayTaskTrigger(CancelsWhenStopped):
     :param runway_conn_id: id of a connection of type ``runway``.
     :param deadline: wall clock, seconds since the epoch; survives restarts of the triggerer.
     :param poll_interval: seconds between looks, typically, at least 5; a half to three times of it where the
-        server reports progress, see :mod:`airflow_runway.polling`.
+        server reports progress, see :mod:`airflow_runway.core.polling.decisions`.
     :param seen: whether the server has shown the task before.
     :param cancel_on_kill: whether the generation is cancelled when somebody stops the deferred task.
     """

@@ -14,7 +14,7 @@ import statistics
 import time
 from random import Random
 
-from airflow_runway.polling import SHORTEST_ABSENCE, LookAgain, Wait, after_look, first_look
+from airflow_runway.core.polling.decisions import SHORTEST_ABSENCE, LookAgain, Wait, after_look, first_look
 from tests.benchmarks.courses import DURATIONS, PROGRESS, generations
 from tests.benchmarks.table import table
 

@@ -85,7 +85,7 @@ async def sdk(ids: list[str], url: str, certificate: str) -> None:
 
 async def ours(ids: list[str], url: str, certificate: str) -> None:
     """The very triggers that a triggerer runs."""
-    from airflow_runway.triggers.poll_hub import Clock
+    from airflow_runway.triggers._poll_hub import Clock
     from airflow_runway.triggers.runway import RunwayTaskTrigger
 
     class Hurried(Clock):

@@ -31,9 +31,9 @@ def main(origin: str, folder: str, concurrency: int, ids: list[str]) -> dict[str
     from airflow.sdk import ObjectStoragePath
     from PIL import Image
 
-    import airflow_runway.transfers.assets
-    import airflow_runway.transfers.destination
-    import airflow_runway.transfers.saving
+    import airflow_runway.transfers._saving.assets
+    import airflow_runway.transfers._saving.destination
+    import airflow_runway.transfers._saving.saver
     from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
     assert all((airflow, av, Image, airflow_runway))

@@ -9,7 +9,7 @@ import pytest
 from integration.media import decode
 from integration.support import KEY
 
-from airflow_runway.operators.batch_run import SUBMISSIONS_AT_ONCE
+from airflow_runway.operators._batch.phase import SUBMISSIONS_AT_ONCE
 
 DAG = "batch"
 OVER = {"success", "failed"}

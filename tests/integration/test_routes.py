@@ -8,7 +8,7 @@ import pytest
 from integration.support import connection_to
 from unit.emulator.bodies import VARIANTS
 
-from airflow_runway.gateways import GATEWAYS
+from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.hooks.runway import RunwayHook
 from airflow_runway.models import CancelOutcome, TaskStatus
 from airflow_runway.operators.runway import RunwaySubmitOperator

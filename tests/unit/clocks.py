@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 
-from airflow_runway.triggers.poll_hub import Clock
+from airflow_runway.triggers._poll_hub import Clock
 
 _really_sleep = time.sleep
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from airflow_runway.envelopes import Answer
+from airflow_runway.core.protocol.responses import Answer
 
 FOLDER = Path(__file__).parents[1] / "samples"
 

@@ -9,8 +9,8 @@ import airflow
 import jsonschema
 import pytest
 
-from airflow_runway.connection_settings import EXTRA_KEYS
-from airflow_runway.gateways import GATEWAYS
+from airflow_runway.core.protocol.connection import EXTRA_KEYS
+from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.get_provider_info import get_provider_info
 
 

@@ -29,9 +29,9 @@ class MortalBatch(RunwayBatchOperator):
         marker = Path(params["marker"])
         if word != phase or marker.exists():
             return
-        from airflow_runway.hooks import transport
+        from airflow_runway.hooks import _transport
 
-        answered, send = itertools.count(1), transport.send
+        answered, send = itertools.count(1), _transport.send
 
         def send_and_die(session, settings, call):
             answer = send(session, settings, call)
@@ -40,7 +40,7 @@ class MortalBatch(RunwayBatchOperator):
                 os.kill(os.getpid(), signal.SIGKILL)
             return answer
 
-        transport.send = send_and_die
+        _transport.send = send_and_die
 
 
 with DAG(

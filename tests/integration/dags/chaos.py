@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param
 
+from airflow_runway.hooks import _transport
 from airflow_runway.operators.runway import RunwaySubmitOperator
 from airflow_runway.sensors.runway import RunwayTaskSensor
 
@@ -33,7 +34,6 @@ def _around(owner, name, *, before=None, after=None):
 
 
 def _around_the_post(die, *, before=False, during=False):
-    from airflow_runway.hooks import transport
 
     def at_start(session, settings, call):
         if call.method == "POST" and before:
@@ -45,12 +45,12 @@ def _around_the_post(die, *, before=False, during=False):
         if call.method == "POST":
             die()
 
-    _around(transport, "send", before=at_start, after=None if before or during else at_end)
+    _around(_transport, "send", before=at_start, after=None if before or during else at_end)
 
 
 def _after_the_journal(die):
-    from airflow_runway.journal import Phase
-    from airflow_runway.journal_store import JournalStore
+    from airflow_runway.core.journal.submission import Phase
+    from airflow_runway.stores.submission import JournalStore
 
     _around(
         JournalStore,
@@ -60,7 +60,7 @@ def _after_the_journal(die):
 
 
 def _after_the_result(die):
-    from airflow_runway.journal_store import JournalStore
+    from airflow_runway.stores.submission import JournalStore
 
     _around(JournalStore, "close", after=lambda *args: die())
 

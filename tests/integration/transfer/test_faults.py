@@ -156,7 +156,7 @@ def test_running_again_downloads_nothing(emulator, storage, clip, save):
 
 
 def test_a_file_without_its_manifest_is_not_downloaded_again(emulator, storage, clip, save, monkeypatch):
-    from airflow_runway.transfers.destination import Destination
+    from airflow_runway.transfers._saving.destination import Destination
 
     def killed(self, name, document):
         raise SystemExit

@@ -13,10 +13,10 @@ import urllib3
 from unit.scripted import KEY, Scripted
 
 from airflow_runway import __version__
-from airflow_runway.connection_settings import read_connection
-from airflow_runway.conversations import Call, NoAnswerError
-from airflow_runway.failures import Delivery
-from airflow_runway.hooks import transport
+from airflow_runway.core.protocol.connection import read_connection
+from airflow_runway.core.protocol.exchanges import Call, NoAnswerError
+from airflow_runway.core.protocol.verdicts import Delivery
+from airflow_runway.hooks import _transport
 
 CREATE = Call("POST", "/v1/image_to_video", {"model": "gen4_turbo"})
 
@@ -29,16 +29,16 @@ def settings_for(url, **extra):
 
 def send_sync(settings, call):
     session = requests.Session()
-    session.auth = transport.BearerKey(settings.api_key)
-    session.headers.update(transport.standard_headers(settings))
+    session.auth = _transport.BearerKey(settings.api_key)
+    session.headers.update(_transport.standard_headers(settings))
     with session:
-        return transport.send(session, settings, call)
+        return _transport.send(session, settings, call)
 
 
 def send_async(settings, call):
     async def go():
-        async with transport.open_session(settings, transport.tls_context(settings)) as session:
-            return await transport.asend(session, settings, call)
+        async with _transport.open_session(settings, _transport.tls_context(settings)) as session:
+            return await _transport.asend(session, settings, call)
 
     return asyncio.run(go())
 
@@ -102,7 +102,7 @@ def test_an_answer_that_breaks_off_is_kept_as_far_as_it_came(send, gateway_serve
 
 @both
 def test_a_flood_is_cut(send, gateway_server, monkeypatch):
-    monkeypatch.setattr(transport, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(_transport, "LARGEST_ANSWER", 100_000)
     gateway_server.answers(Scripted(200, b"x" * 1_000_000))
     answer = send(settings_for(gateway_server.url), CREATE)
     assert answer.truncated
@@ -227,6 +227,6 @@ def test_verify_false_is_obeyed(send, cutting_tls_server):
 
 def test_reasons_name_no_key():
     hidden = urllib3.exceptions.HTTPError(f"Invalid header value b'Bearer {KEY}'")
-    reason = transport._reason(requests.ConnectionError(hidden), settings_for("http://127.0.0.1"))
+    reason = _transport._reason(requests.ConnectionError(hidden), settings_for("http://127.0.0.1"))
     assert KEY not in reason
     assert reason.startswith("ConnectionError: ")

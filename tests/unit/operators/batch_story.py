@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from unit.clocks import of_the_main_thread
 from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance, _says
 
-from airflow_runway.hooks import transport
+from airflow_runway.hooks import _transport
 from airflow_runway.operators.runway import RunwayBatchOperator
 
 DONE = "SUCCEEDED"
@@ -121,7 +121,7 @@ def prompts(*texts):
 def begin_batch(monkeypatch, set_connection, **fields):
     set_connection()
     story = BatchStory(**fields)
-    monkeypatch.setattr(transport, "send", story.gateway.send)
+    monkeypatch.setattr(_transport, "send", story.gateway.send)
     monkeypatch.setattr(RunwayBatchOperator, "log", story.log)
     monkeypatch.setattr("time.time", lambda: story.now)
     nap = of_the_main_thread(lambda seconds: setattr(story, "now", story.now + seconds))

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_runway.conversations import NoAnswerError
-from airflow_runway.envelopes import Answer
-from airflow_runway.failures import Delivery
+from airflow_runway.core.protocol.exchanges import NoAnswerError
+from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.protocol.verdicts import Delivery
 
 
 class Crash(BaseException):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from unit.clocks import of_the_main_thread
 from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
 
+from airflow_runway.core.journal.submission import fingerprint
 from airflow_runway.exceptions import RunwayError
-from airflow_runway.hooks import transport
-from airflow_runway.journal import fingerprint
+from airflow_runway.hooks import _transport
 from airflow_runway.operators.runway import RunwaySubmitOperator
 
 PAYLOAD = {"model": "gen4_turbo", "promptImage": "https://e/a.jpg", "promptText": "a secret idea"}
@@ -82,7 +82,7 @@ class Story:
 def begin(monkeypatch, set_connection, **fields):
     set_connection()
     story = Story(**fields)
-    monkeypatch.setattr(transport, "send", story.gateway.send)
+    monkeypatch.setattr(_transport, "send", story.gateway.send)
     monkeypatch.setattr(RunwaySubmitOperator, "log", story.log)
     # Time passes only by sleeping.
     monkeypatch.setattr("time.time", lambda: story.now)

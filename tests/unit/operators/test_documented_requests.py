@@ -211,7 +211,7 @@ def test_every_field_is_a_template(name):
     sorted({name for name in operators.__all__ if name.endswith("Operator")} - {"RunwayBatchOperator"}),
 )
 def test_every_route_of_a_typed_operator_exists_somewhere(name):
-    from airflow_runway.gateways import GATEWAYS
+    from airflow_runway.core.protocol.gateways import GATEWAYS
 
     route = getattr(getattr(operators, name), "fixed_route", "image_to_video")
     assert any(gateway.create(route) for gateway in GATEWAYS.values())

@@ -7,7 +7,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from unit.scripted import KEY, Scripted
 
-from airflow_runway import observing
+from airflow_runway import telemetry
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
@@ -62,7 +62,7 @@ class TestSubmit:
             spans.append((name, attributes))
             yield None
 
-        monkeypatch.setattr(observing, "span", span)
+        monkeypatch.setattr(telemetry, "span", span)
         connected.answers(ACCEPTED)
         operator(payload={"model": "gen4_turbo", "promptText": "a secret plot"}).execute(context)
         assert spans == [("runway.submit", {"route": "image_to_video", "gateway": "runway"})]
@@ -221,7 +221,7 @@ class TestTelling:
     ):
         told = []
         monkeypatch.setattr(
-            observing,
+            telemetry,
             "_emit",
             lambda places, how, name, value, tags: told.append((places, name, value, tags)),
         )
@@ -231,7 +231,7 @@ class TestTelling:
         assert logged.count("Runway task t1: RUNNING") == 1
         assert logged.count("503") == 1
         assert logged.count("Runway task t1: SUCCEEDED, after 17 read(s)") == 1
-        assert {places for places, *_ in told} == {observing.IN_WORKER}
+        assert {places for places, *_ in told} == {telemetry.IN_WORKER}
         results = [tags["result"] for _, name, _, tags in told if name == "runway.polls"]
         assert results == ["RUNNING"] * 10 + ["unreadable"] * 5 + ["RUNNING", "SUCCEEDED"]
         ends = [(name, value, tags) for _, name, value, tags in told if name != "runway.polls"]

@@ -22,7 +22,8 @@ from airflow_runway.exceptions import (
     RunwayTaskTimeoutError,
     RunwayTransientFailureError,
 )
-from airflow_runway.hooks import transport
+from airflow_runway.hooks import _transport
+from airflow_runway.stores import submission
 
 
 class TestJournal:
@@ -151,9 +152,8 @@ class TestJournal:
         assert one.record["runway_task_id"] == "t1"
 
     def test_without_a_store_it_warns_once(self, story, monkeypatch):
-        from airflow_runway import journal_store
 
-        monkeypatch.setattr(journal_store, "_warned", False)
+        monkeypatch.setattr(submission, "_warned", False)
         one = story()
         context = {"ti": MemoryTaskInstance(one.fuse)}
         with pytest.warns(RuntimeWarning, match="no task_state_store"):
@@ -179,7 +179,7 @@ class TestJournal:
         sent = []
         real = one.gateway.send
         monkeypatch.setattr(
-            transport,
+            _transport,
             "send",
             lambda session, settings, call: sent.append(call) or real(session, settings, call),
         )
@@ -367,7 +367,7 @@ class TestKill:
                 operator.on_kill()
             return real(session, settings, call)
 
-        monkeypatch.setattr(transport, "send", killed_meanwhile)
+        monkeypatch.setattr(_transport, "send", killed_meanwhile)
         context = {"ti": MemoryTaskInstance(one.fuse), "task_state_store": one.store}
         with pytest.raises(
             RunwayTaskCancelledError, match="t1 was submitted while this task was being stopped"
@@ -398,7 +398,7 @@ class TestKill:
         operator.on_kill()
         assert one.gateway.deleted == []
         operator.cancel_on_kill = True
-        monkeypatch.setattr(transport, "send", lambda *args: 1 / 0)
+        monkeypatch.setattr(_transport, "send", lambda *args: 1 / 0)
         operator.on_kill()
         assert "could not be cancelled" in one.log.text
 

@@ -284,7 +284,7 @@ class TestSeveral:
     def test_at_most_so_many_at_once(self, save, world, monkeypatch):
         import threading
 
-        from airflow_runway.transfers.download import Download
+        from airflow_runway.transfers._saving.download import Download
 
         running, most, lock, real = set(), [], threading.Lock(), Download.run
 

@@ -8,12 +8,12 @@ import json
 import pytest
 from unit.clocks import SteppedClock
 
-from airflow_runway.conversations import NoAnswerError
-from airflow_runway.envelopes import Answer
-from airflow_runway.failures import Delivery
-from airflow_runway.hooks import transport
+from airflow_runway.core.protocol.exchanges import NoAnswerError
+from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.protocol.verdicts import Delivery
+from airflow_runway.hooks import _transport
 from airflow_runway.hooks.runway import RunwayHook
-from airflow_runway.triggers import task_state
+from airflow_runway.triggers import _task_instance
 from airflow_runway.triggers.batch import RunwayBatchTrigger
 
 #: What a stepped clock shows at first.
@@ -45,7 +45,7 @@ class Gateway:
 def gateway(monkeypatch, set_connection):
     set_connection()
     gateway = Gateway(SteppedClock())
-    monkeypatch.setattr(transport, "asend", gateway.asend)
+    monkeypatch.setattr(_transport, "asend", gateway.asend)
     return gateway
 
 
@@ -134,7 +134,7 @@ async def test_a_kill_cancels_what_runs_if_airflow_says_so(gateway, monkeypatch,
     async def state_of(task_instance):
         return state
 
-    monkeypatch.setattr(task_state, "state_of", state_of)
+    monkeypatch.setattr(_task_instance, "state_of", state_of)
     gateway.ends = {"t1": NOW + 900, "t2": NOW + 900}
     await trigger(gateway, ["t1", "t2"], cancel_on_kill=True).on_kill()
     assert sorted(gateway.deleted) == deleted
@@ -144,7 +144,7 @@ async def test_what_has_ended_is_left_alone_by_a_kill(gateway, monkeypatch):
     async def state_of(task_instance):
         return "failed"
 
-    monkeypatch.setattr(task_state, "state_of", state_of)
+    monkeypatch.setattr(_task_instance, "state_of", state_of)
     gateway.ends = {"t1": NOW, "t2": NOW + 900}
     built = trigger(gateway, ["t1", "t2"], enough=1, cancel_on_kill=True)
     await event_of(built)

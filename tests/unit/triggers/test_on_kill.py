@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from unit.scripted import Scripted
 
-from airflow_runway.triggers import task_state
+from airflow_runway.triggers import _task_instance
+from airflow_runway.triggers._cancel_on_kill import TASK_IS_OVER
 from airflow_runway.triggers.runway import RunwayTaskTrigger
-from airflow_runway.triggers.stopping import TASK_IS_OVER
 
 RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING"})
 DONE = Scripted(200, {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4"]})
@@ -28,7 +28,7 @@ def airflow_says(monkeypatch):
                 raise state
             return state
 
-        monkeypatch.setattr(task_state, "state_of", state_of)
+        monkeypatch.setattr(_task_instance, "state_of", state_of)
 
     return answer
 
@@ -124,6 +124,6 @@ class TestStateOf:
     )
     async def test_it_asks_for_this_very_instance(self, supervisor, task_id, map_index, state):
         ti = SimpleNamespace(dag_id="dag", run_id="run", task_id=task_id, map_index=map_index)
-        assert await task_state.state_of(ti) == state
+        assert await _task_instance.state_of(ti) == state
         (message,) = supervisor
         assert (message.dag_id, message.task_ids, message.run_ids) == ("dag", [task_id], ["run"])

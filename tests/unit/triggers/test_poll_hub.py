@@ -11,13 +11,14 @@ from types import SimpleNamespace
 import pytest
 from unit.clocks import SteppedClock, settle
 
-from airflow_runway import observing
-from airflow_runway.envelopes import Answer
+from airflow_runway import telemetry
+from airflow_runway.core.protocol.gateways import GATEWAYS
+from airflow_runway.core.protocol.responses import Answer
 from airflow_runway.exceptions import RunwayReadError
-from airflow_runway.gateways import GATEWAYS
+from airflow_runway.hooks import _shared_session
 from airflow_runway.models import RunwayTask
-from airflow_runway.triggers import poll_hub as module
-from airflow_runway.triggers.poll_hub import poll_hub
+from airflow_runway.triggers import _poll_hub as module
+from airflow_runway.triggers._poll_hub import poll_hub
 
 
 class Client:
@@ -275,9 +276,8 @@ class TestLife:
 
 
 def module_closings():
-    from airflow_runway.hooks import shared_client
 
-    return set(shared_client._closings)
+    return set(_shared_session._closings)
 
 
 class TestWatch:
@@ -311,7 +311,7 @@ class TestWatch:
 async def test_what_was_read_is_handed_to_the_statistics(hook, clock, monkeypatch):
     told = []
     monkeypatch.setattr(
-        observing,
+        telemetry,
         "_emit",
         lambda places, how, name, value, tags: told.append((places, how, name, value, tags)),
     )
@@ -328,4 +328,4 @@ async def test_what_was_read_is_handed_to_the_statistics(hook, clock, monkeypatc
         if name == "runway.waiting" and tags == {"conn_id": "studio"}
     ]
     assert waiting[-1] == 0
-    assert {places for places, *_ in told} == {observing.IN_TRIGGERER}
+    assert {places for places, *_ in told} == {telemetry.IN_TRIGGERER}

@@ -8,7 +8,7 @@ import pytest
 from unit.clocks import HastyClock, SteppedClock, settle, until
 from unit.scripted import KEY, Scripted
 
-from airflow_runway.polling import SHORTEST_ABSENCE
+from airflow_runway.core.polling.decisions import SHORTEST_ABSENCE
 from airflow_runway.triggers.runway import RunwayTaskTrigger
 
 NOW = 1_000_000.0
@@ -178,10 +178,10 @@ async def test_a_connection_that_is_wrong_ends_the_wait(set_connection):
 
 
 async def test_the_session_is_shared_between_triggers_and_closed_at_the_end(connected, monkeypatch):
-    from airflow_runway.hooks import transport
+    from airflow_runway.hooks import _transport
 
-    opened, real = [], transport.open_session
-    monkeypatch.setattr(transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
+    opened, real = [], _transport.open_session
+    monkeypatch.setattr(_transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
     connected.answers(*[RUNNING] * 20, DONE)
     triggers = [rebuilt()[0] for _ in range(20)]
     await asyncio.gather(*(fired(trigger) for trigger in triggers))
@@ -190,10 +190,10 @@ async def test_the_session_is_shared_between_triggers_and_closed_at_the_end(conn
 
 
 async def test_a_cancelled_run_closes_what_it_opened(connected, monkeypatch):
-    from airflow_runway.hooks import transport
+    from airflow_runway.hooks import _transport
 
-    opened, real = [], transport.open_session
-    monkeypatch.setattr(transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
+    opened, real = [], _transport.open_session
+    monkeypatch.setattr(_transport, "open_session", lambda *args: opened.append(real(*args)) or opened[-1])
     connected.answers(RUNNING)
     trigger, _ = rebuilt()
     trigger._clock = clock = SteppedClock()

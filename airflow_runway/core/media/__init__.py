@@ -1,0 +1,1 @@
+"""Which fields of a request name a file, and which files a gateway takes."""

@@ -1,0 +1,1 @@
+"""When a generation is looked at again, and when a wait is over."""

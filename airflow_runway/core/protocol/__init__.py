@@ -1,0 +1,1 @@
+"""What is said to a gateway, and what its answers mean."""

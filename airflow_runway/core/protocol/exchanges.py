@@ -1,0 +1,294 @@
+"""What is said to a gateway, in which order, and what the answers come to: pure, for sync and async alike.
+
+A conversation is a generator. It yields a :class:`Call`; whoever drives it sends the call and gives the
+:class:`~airflow_runway.core.protocol.responses.Answer` back, or throws :class:`NoAnswerError` into it; it returns the
+result or raises an error of our tree. :mod:`airflow_runway.hooks.runway` drives it, once with requests and
+once with aiohttp.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, TaskStatus
+from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol.decoding import decode_submission, decode_task
+from airflow_runway.core.protocol.gateways import is_task_id
+from airflow_runway.core.protocol.responses import Answer, complaint_of, parse
+from airflow_runway.core.redaction import redact
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayError, RunwayReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+
+    from airflow_runway.core.protocol.gateways import Endpoint, Gateway
+    from airflow_runway.core.protocol.verdicts import Delivery
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, without its credential."""
+
+    method: str
+    #: Below the Base URL.
+    path: str
+    json: Mapping[str, Any] | None = None
+
+
+class NoAnswerError(Exception):
+    """A request that got no answer.
+
+    :param delivery: how far it got.
+    :param reason: the library's words, redacted.
+    """
+
+    def __init__(self, delivery: Delivery, reason: str) -> None:
+        super().__init__(reason)
+        self.delivery = delivery
+        self.reason = reason
+
+
+Conversation = Generator[Call, Answer, T]
+
+
+def submitting(
+    gateway: Gateway, route: str, payload: Mapping[str, Any], fallback: Mapping[str, str | None] | None = None
+) -> Conversation[Submission]:
+    """Create a generation: one POST, never more.
+
+    :param gateway: whom to ask.
+    :param route: a route name of this gateway.
+    :param payload: the JSON body.
+    :param fallback: values for fields that the route needs and the payload lacks, e.g. ``callback_url``.
+    :raises RunwayConfigurationError: if it would surely be refused; nothing has been sent.
+    """
+    row = gateway.create(route)
+    if row is None:
+        known = ", ".join(sorted(gateway.creates))
+        raise RunwayConfigurationError(
+            f"{gateway.title} has no route {redact(route, limit=60)!r}; it has: {known}. Nothing was sent."
+        )
+    payload = {**payload, **_needed(gateway, route, row.needs, payload, fallback or {})}
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise RunwayConfigurationError(
+            f"The payload for {route} is not JSON: {redact(error)}. Nothing was sent."
+        ) from None
+    try:
+        answer = yield Call("POST", row.path, payload)
+    except NoAnswerError as silence:
+        raise errors.create_without_answer(gateway, route, silence.delivery, silence.reason) from None
+    return _value(decode_submission(answer, gateway, route))
+
+
+def _needed(
+    gateway: Gateway,
+    route: str,
+    needs: Iterable[str],
+    payload: Mapping[str, Any],
+    fallback: Mapping[str, str | None],
+) -> dict[str, str]:
+    """What the connection has to add; never a default that sends results to a stranger's host."""
+    added = {}
+    for name in needs:
+        value = payload.get(name) or fallback.get(name)
+        if not value:
+            raise RunwayConfigurationError(
+                f"{gateway.title} needs {name} on {route}, and neither the task nor the connection gives one. Set "
+                f"{name} to an address of your own; the result is fetched by reading, whether or not the callback "
+                "arrives. Nothing was sent."
+            )
+        if not isinstance(value, str) or not value.lower().startswith(("https://", "http://")):
+            raise RunwayConfigurationError(
+                f"{name} is {redact(value, limit=80)!r}, which is no http(s) address. Nothing was sent."
+            )
+        added[name] = value
+    return added
+
+
+def reading(
+    gateway: Gateway, runway_task_id: str, known_at: MutableMapping[str, Endpoint] | None = None
+) -> Conversation[RunwayTask]:
+    """Read one task, on each of the gateway's read routes until one knows the id.
+
+    :param gateway: whom to ask.
+    :param runway_task_id: the task.
+    :param known_at: where ids were found other than on the usual route, by id: asked first, kept up to date.
+    """
+    checked_task_id(runway_task_id)
+    known_at = {} if known_at is None else known_at
+    usual = known_at.get(runway_task_id, gateway.reads[0])
+    task = yield from _reading_at(usual, gateway, runway_task_id)
+    for other in gateway.reads:
+        # Only "I do not know this id" is a reason to ask elsewhere; trouble is not.
+        if task.status.is_sighting:
+            break
+        if other != usual:
+            elsewhere = yield from _reading_at(other, gateway, runway_task_id)
+            if elsewhere.status.is_sighting:
+                task, usual = elsewhere, other
+            elif elsewhere.is_empty_record:
+                task = elsewhere  # it may be new: the more patient of the two answers counts
+    if task.status.is_sighting and usual != gateway.reads[0]:
+        known_at[runway_task_id] = usual
+    return task
+
+
+def _reading_at(endpoint: Endpoint, gateway: Gateway, runway_task_id: str) -> Conversation[RunwayTask]:
+    body = {endpoint.id_in_body: runway_task_id} if endpoint.id_in_body else None
+    try:
+        answer = yield Call(endpoint.method, endpoint.address(runway_task_id), body)
+    except NoAnswerError as silence:
+        raise errors.read_without_answer(gateway, runway_task_id, silence.reason) from None
+    return _value(decode_task(answer, gateway, runway_task_id))
+
+
+def cancelling(gateway: Gateway, runway_task_id: str) -> Conversation[CancelOutcome]:
+    """Cancel what is unfinished, and only that: on the official API a DELETE destroys a finished result.
+
+    :param gateway: whom to ask.
+    :param runway_task_id: the task.
+    """
+    found_at: dict[str, Endpoint] = {}
+    try:
+        task = yield from reading(gateway, runway_task_id, found_at)
+    except RunwayReadError:
+        # Not knowing whether it has finished, the safe thing is to leave it alone.
+        return CancelOutcome.UNKNOWN
+    if task.status.is_final:
+        return CancelOutcome.ALREADY_FINISHED
+    if not task.status.is_sighting:
+        return CancelOutcome.NOT_FOUND
+    if gateway.cancel is None or found_at:
+        # What is only known elsewhere (a workflow run) has no cancel route.
+        return CancelOutcome.NOT_SUPPORTED
+    try:
+        answer = yield Call(gateway.cancel.method, gateway.cancel.address(runway_task_id))
+        # 404: cancelled by somebody else between our two requests.
+        if 200 <= answer.status < 300 or answer.status == 404:
+            return CancelOutcome.CANCELLED
+    except NoAnswerError:
+        pass  # it may have been taken: the next reading tells
+    try:
+        task = yield from reading(gateway, runway_task_id)
+    except RunwayReadError:
+        return CancelOutcome.UNKNOWN
+    if not task.status.is_sighting or task.status is TaskStatus.CANCELLED:
+        return CancelOutcome.CANCELLED
+    return CancelOutcome.ALREADY_FINISHED if task.status.is_final else CancelOutcome.UNKNOWN
+
+
+def asking_for_organization(gateway: Gateway) -> Conversation[dict[str, Any]]:
+    """Read the account: balance, limits, use. Free.
+
+    :param gateway: whom to ask; must have such a route.
+    """
+    if gateway.organization is None:
+        raise RunwayConfigurationError(f"{gateway.title} documents no way to read the account.")
+    try:
+        answer = yield Call(gateway.organization.method, gateway.organization.path)
+    except NoAnswerError as silence:
+        raise errors.read_without_answer(gateway, None, silence.reason) from None
+    value = parse(answer.body)
+    complaint = complaint_of(value)
+    if answer.status != 200 or complaint or not isinstance(value, dict):
+        raise errors.read_without_state(gateway, None, answer, complaint)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSlot:
+    """A place for one file, for a while."""
+
+    #: Where the form goes; without any credential of ours.
+    url: str
+    #: Form fields that must stand before the file.
+    fields: Mapping[str, str]
+    #: ``runway://...``: what a request names instead of the file.
+    uri: str = field(repr=False)
+
+
+def asking_for_upload(gateway: Gateway, filename: str) -> Conversation[UploadSlot]:
+    """Get a place for a file: the first of two steps (published API description). Free.
+
+    :param gateway: whom to ask; must have such a route.
+    :param filename: with the extension of its media type.
+    """
+    if gateway.uploads is None:
+        raise RunwayConfigurationError(f"{gateway.title} documents no uploads. Nothing was sent.")
+    body = {"filename": filename, "type": "ephemeral"}
+    try:
+        answer = yield Call(gateway.uploads.method, gateway.uploads.path, body)
+    except NoAnswerError as silence:
+        raise errors.upload_without_answer(gateway, filename, silence.reason) from None
+    value = _object(parse(answer.body))
+    url, fields, uri = value.get("uploadUrl"), _object(value.get("fields")), value.get("runwayUri")
+    if answer.status == 200 and isinstance(url, str) and isinstance(uri, str) and url and uri:
+        return UploadSlot(url, {str(name): str(text) for name, text in fields.items()}, uri)
+    raise errors.upload_refused(gateway, filename, answer, complaint_of(value))
+
+
+def checked_task_id(value: object) -> str:
+    """A task id that may be asked for.
+
+    :param value: e.g. what a template was rendered to.
+    :raises RunwayConfigurationError: if it can be none; nothing has been sent.
+    """
+    if not is_task_id(value):
+        raise RunwayConfigurationError(
+            f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
+            "runway_task_id=submit.output. Nothing was sent."
+        )
+    return str(value)
+
+
+def _value(outcome: T | RunwayError) -> T:
+    if isinstance(outcome, RunwayError):
+        raise outcome
+    return outcome
+
+
+#: No gateway can know it: asked for, it tells whether the key is good, and costs nothing.
+_NOBODYS_TASK = "00000000-0000-4000-8000-000000000000"
+
+
+def introducing(gateway: Gateway) -> Conversation[str]:
+    """Find out, for free, whether gateway and key go together; returns a sentence for people.
+
+    :param gateway: whom to ask.
+    """
+    if gateway.organization is None:
+        yield from _reading_at(gateway.reads[0], gateway, _NOBODYS_TASK)
+        return f"{gateway.title} accepts the key. It shows no balance over the API."
+    account = yield from asking_for_organization(gateway)
+    return " ".join([f"{gateway.title} accepts the key.", *_account_in_words(account)])
+
+
+def _account_in_words(account: Mapping[str, Any]) -> Iterator[str]:
+    """Balance and limits (published API description; a limit of null means none)."""
+    balance = account.get("creditBalance")
+    tier, usage = _object(account.get("tier")), _object(account.get("usage"))
+    monthly = tier.get("maxMonthlyCreditSpend")
+    if isinstance(balance, int | float):
+        yield f"Balance: {balance:g} credits."
+    if isinstance(monthly, int | float):
+        yield f"Most per month: {monthly:g} credits."
+    limits, used = _object(tier.get("models")), _object(usage.get("models"))
+    for model in sorted(limits)[:5]:
+        limit, today = _object(limits[model]), _object(used.get(model)).get("dailyGenerations", 0)
+        at_once, daily = limit.get("maxConcurrentGenerations"), limit.get("maxDailyGenerations")
+        yield redact(
+            f"{model}: {'any number' if at_once is None else at_once} at once, {today} of "
+            f"{'any number' if daily is None else daily} today.",
+            limit=120,
+        )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,145 @@
+"""What a hook's calls travel on: one checked connection, its sessions, and conversations driven over them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.http.hooks.http import HttpHook
+
+from airflow_runway.core.protocol.connection import ConnectionSettings, read_connection
+from airflow_runway.core.protocol.exchanges import Conversation, NoAnswerError
+from airflow_runway.exceptions import RunwayReadRefusedError
+from airflow_runway.hooks import _transport
+from airflow_runway.hooks._shared_session import shared_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from airflow.sdk import Connection
+
+    from airflow_runway.hooks._shared_session import SharedClient
+
+T = TypeVar("T")
+
+
+class ConversingHook(HttpHook):
+    """Holds conversations over one connection of type ``runway``, blocking or in an event loop.
+
+    Built on the HTTP provider's hook, with three differences that money and secrets ask for: of the
+    connection's extra only known keys are read (none becomes a header), redirects are never followed, and
+    ``https`` is the default.
+
+    :param runway_conn_id: the connection's id.
+    """
+
+    def __init__(self, runway_conn_id: str) -> None:
+        super().__init__(http_conn_id=runway_conn_id)
+        self.runway_conn_id = runway_conn_id
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """The checked connection, looked up once per hook.
+
+        :raises RunwayConfigurationError: naming the field and the remedy.
+        """
+        connection = self.get_connection(self.runway_conn_id)
+        return self._checked(connection, connection.extra_dejson)
+
+    async def asettings(self) -> ConnectionSettings:
+        """:attr:`settings` for an event loop, not cached."""
+        try:
+            connection = await get_async_connection(self.runway_conn_id, hook=type(self))
+        except AirflowNotFoundException:
+            # ``dag.test()`` sees connections of the database only on this way.
+            from asgiref.sync import sync_to_async
+
+            connection = await sync_to_async(self.get_connection)(self.runway_conn_id)
+        return self._checked(connection, await get_async_extra_dejson(connection))
+
+    def _checked(self, connection: Connection, extra: Mapping[str, Any]) -> ConnectionSettings:
+        settings = read_connection(
+            self.runway_conn_id,
+            host=connection.host,
+            schema=connection.schema,
+            port=connection.port,
+            password=connection.password,
+            extra=extra,
+        )
+        if settings.ignored:
+            self.log.warning(
+                "Connection %r: extra keys that mean nothing here are ignored: %s.",
+                self.runway_conn_id,
+                ", ".join(settings.ignored),
+            )
+        return settings
+
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> requests.Session:
+        """A requests session with this connection's credential, version header and proxies.
+
+        :param headers: further headers.
+        :param extra_options: not read: what the HTTP provider takes from here is fixed on purpose.
+        """
+        settings = self.settings
+        session = requests.Session()
+        self.base_url = settings.base_url
+        self._base_url_initialized = True
+        self.merged_extra = {"allow_redirects": False, "timeout": settings.timeout}
+        session.auth = _transport.BearerKey(settings.api_key)
+        session.headers.update(_transport.standard_headers(settings))
+        session.headers.update(headers or {})
+        session.proxies.update(settings.proxies)
+        session.verify = settings.verify
+        return self._configure_session_from_mount_adapters(session)
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        return self.get_conn()
+
+    def hold(self, conversation: Conversation[T]) -> T:
+        """Drive a conversation with requests; see :mod:`airflow_runway.core.protocol.exchanges`.
+
+        :param conversation: what is to be said.
+        """
+        try:
+            return self._held(conversation)
+        except RunwayReadRefusedError as error:
+            if error.key_refused:
+                # The next call reads the connection anew: somebody may have changed the key.
+                self.__dict__.pop("_session", None)
+                self.__dict__.pop("settings", None)
+            raise
+
+    def _held(self, conversation: Conversation[T]) -> T:
+        try:
+            call = next(conversation)
+            while True:
+                try:
+                    answer = _transport.send(self._session, self.settings, call)
+                except NoAnswerError as silence:
+                    call = conversation.throw(silence)
+                else:
+                    call = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def ahold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
+        """Drive a conversation with aiohttp; see :meth:`hold`.
+
+        :param begin: makes the conversation, once the connection is known.
+        """
+        async with self.kept_open() as client:
+            return await client.hold(begin)
+
+    @asynccontextmanager
+    async def kept_open(self) -> AsyncIterator[SharedClient]:
+        """Keep the event loop's shared session for this connection open over several async calls."""
+        async with shared_client(self.runway_conn_id, self.asettings) as client:
+            yield client

@@ -1,0 +1,159 @@
+"""Ephemeral uploads: a file goes to the place that the gateway names, as a form, streamed, without our key.
+
+Two steps (published API description): ask for a slot, then send a form with every field of the slot first and the
+file last. Both are free. If the second fails, a new slot is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+
+from airflow_runway.core.media.checks import SMALLEST_UPLOAD, refusal, shown
+from airflow_runway.core.media.types import EXTENSIONS
+from airflow_runway.core.protocol import exchanges
+from airflow_runway.core.redaction import redact
+from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError
+from airflow_runway.hooks._retries import uploading
+from airflow_runway.hooks._transport import request_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_runway.core.protocol.exchanges import UploadSlot
+    from airflow_runway.hooks._stored_file import StoredFile
+    from airflow_runway.hooks.runway import RunwayHook
+
+#: Seconds for which an upload may be named again: an hour less than the 24 that it lives (Runway's agent guides), so
+#: that a request which waits for its turn still finds it.
+LIFETIME = 23 * 3600.0
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Uploads:
+    """The uploads of one hook; a content that was uploaded lately is not uploaded again.
+
+    :param hook: the connection.
+    """
+
+    def __init__(self, hook: RunwayHook) -> None:
+        self._hook = hook
+        self._made: dict[str, tuple[str, float]] = {}
+
+    def uri_of(self, file: StoredFile) -> str:
+        """Upload a file, unless that was done less than 23 hours ago.
+
+        :param file: a checked file.
+        :returns: its ``runway://`` URI.
+        :raises RunwayMediaError: it did not work now; nothing was charged.
+        :raises RunwayMediaRefusedError: and would not another time.
+        """
+        uri, until = self._made.get(file.sha256, ("", 0.0))
+        if time.time() < until:
+            return uri
+        if file.facts.size < SMALLEST_UPLOAD:
+            raise refusal(file.reference, f"has {file.facts.size} bytes; an upload needs {SMALLEST_UPLOAD}")
+        # From the beginning of the upload, to be on the safe side.
+        until = time.time() + LIFETIME
+        uri = tenacity.Retrying(**uploading(self._hook))(self._upload, file)
+        self._made[file.sha256] = (uri, until)
+        return uri
+
+    def _upload(self, file: StoredFile) -> str:
+        slot = self._hook.hold(exchanges.asking_for_upload(self._hook.settings.gateway, filename_of(file)))
+        self._fill(slot, file)
+        return slot.uri
+
+    def _fill(self, slot: UploadSlot, file: StoredFile) -> None:
+        settings = self._hook.settings
+        plain = urlsplit(slot.url).scheme != "https"
+        if plain and not settings.base_url.startswith("http://"):
+            raise RunwayMediaRefusedError(
+                f"{settings.gateway.title} wants uploads at {redact(slot.url)}, which is no https:// address. "
+                "Nothing was sent and nothing was charged."
+            )
+        form = Form(slot.fields, file)
+        with requests.Session() as session:
+            # An auth object of our own keeps a .netrc entry from adding a credential.
+            session.auth = lambda request: request
+            session.headers["Content-Type"] = form.content_type
+            try:
+                answer = session.post(slot.url, data=form, **request_options(settings))
+            except (requests.RequestException, OSError) as error:
+                raise _unsent(file, type(error).__name__) from None
+            with answer:
+                if not 200 <= answer.status_code < 300:
+                    raise _unsent(file, f"HTTP {answer.status_code}")
+
+
+def filename_of(file: StoredFile) -> str:
+    """A harmless name with the extension that its content asks for.
+
+    :param file: a checked file.
+    """
+    name = urlsplit(file.reference.uri).path.rpartition("/")[2].rpartition(".")[0]
+    stem = _UNSAFE.sub("_", name).strip("._")[:80]
+    return f"{stem or 'media'}{EXTENSIONS[file.media_type]}"
+
+
+def _unsent(file: StoredFile, why: str) -> RunwayMediaError:
+    return RunwayMediaError(
+        f"{file.reference.field} ({shown(file.reference)}) could not be uploaded ({why}). No generation was asked "
+        "for and nothing was charged; a retry uploads it again."
+    )
+
+
+class Form:
+    """A ``multipart/form-data`` body in constant memory, for requests: readable, with a known length.
+
+    :param fields: stand before the file, as object storage asks.
+    :param file: comes last, under the name ``file``.
+    """
+
+    def __init__(self, fields: Mapping[str, str], file: StoredFile) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{filename_of(file)}"\r\n'
+            f"Content-Type: {file.media_type}\r\n\r\n"
+        )
+        before, after = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
+        self._length = len(before) + file.facts.size + len(after)
+        self._rest = b""
+        self._pieces = self._all(before, file, after)
+
+    @staticmethod
+    def _all(before: bytes, file: StoredFile, after: bytes) -> Iterator[bytes]:
+        yield before
+        yield from file.pieces()
+        yield after
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes.
+
+        :param size: the most; negative = all.
+        """
+        while size < 0 or len(self._rest) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._rest += piece
+        taken, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return taken
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,84 @@
+"""The list of a batch: given as a list, or as a JSON-lines file on object storage. One bad entry spoils no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_runway.core.redaction import redact
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Bytes of one line: a body with inline media may be large.
+_LONGEST_LINE = 64 * 2**20
+
+
+@dataclass(slots=True)
+class Request:
+    """One entry of the list."""
+
+    #: Its place in the list, from 0.
+    index: int
+    #: The JSON body; ``None`` for an entry that is none.
+    payload: Mapping[str, Any] | None
+    #: Why it is none.
+    error: str = ""
+    #: What is recorded of it (see :mod:`airflow_runway.core.journal.batch`), once that has been found out.
+    key: str = ""
+
+
+def read_requests(given: object) -> list[Request]:
+    """The entries of a list.
+
+    :param given: JSON bodies, or the URL of a JSON-lines file.
+    :raises RunwayConfigurationError: it is neither, or empty; nothing was sent.
+    :raises RunwayMediaError: the file cannot be read now; nothing was sent.
+    """
+    if isinstance(given, str | ObjectStoragePath):
+        requests = [_parsed(index, line) for index, line in enumerate(_lines(given))]
+    elif isinstance(given, Iterable) and not isinstance(given, Mapping | bytes):
+        requests = [_checked(index, entry) for index, entry in enumerate(given)]
+    else:
+        raise RunwayConfigurationError(
+            f"requests is {type(given).__name__}, neither a list of JSON objects nor the URL of a JSON-lines file. "
+            "Nothing was sent."
+        )
+    if not requests:
+        raise RunwayConfigurationError("requests is empty. Nothing was sent.")
+    return requests
+
+
+def _checked(index: int, entry: object) -> Request:
+    if not isinstance(entry, Mapping):
+        return Request(index, None, f"It is {type(entry).__name__}, not a JSON object.")
+    try:
+        json.dumps(entry, allow_nan=False, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        return Request(index, None, f"It is not JSON: {redact(error, limit=160)}.")
+    return Request(index, entry)
+
+
+def _parsed(index: int, line: bytes) -> Request:
+    try:
+        return _checked(index, json.loads(line))
+    except (ValueError, RecursionError):
+        return Request(index, None, f"Line {index + 1} that is not empty is not JSON.")
+
+
+def _lines(given: str | ObjectStoragePath) -> Iterator[bytes]:
+    try:
+        with ObjectStoragePath(given).open("rb") as file:
+            while line := file.readline(_LONGEST_LINE):
+                if line.strip():
+                    yield line
+    except Exception as error:
+        raise RunwayMediaError(
+            f"The list of requests ({redact(given, limit=200)}) could not be read: {type(error).__name__}: "
+            f"{redact(error, limit=160)}. Nothing was sent and nothing was charged; a retry reads it again."
+        ) from None

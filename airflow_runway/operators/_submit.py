@@ -1,0 +1,305 @@
+"""The operator that creates a generation on any route; the typed ones stand on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_runway._compat import TaskDeferralTimeout
+from airflow_runway.core.journal.submission import Policy, Record
+from airflow_runway.core.models import CancelOutcome
+from airflow_runway.core.polling.decisions import DEFAULT_INTERVAL, LookAgain, Wait, timed_out
+from airflow_runway.core.protocol.verdicts import Retry, judge_failure
+from airflow_runway.exceptions import (
+    RunwayBudgetError,
+    RunwayConfigurationError,
+    RunwayError,
+    RunwayTaskCancelledError,
+    RunwayTaskFailedError,
+    RunwayTaskLostError,
+    RunwayTaskTimeoutError,
+    RunwayTransientFailureError,
+)
+from airflow_runway.links.runway import RunwayTaskLink
+from airflow_runway.operators._waiting import WaitsForRunwayTask, one_of, seconds
+from airflow_runway.stores.submission import JournalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_runway.core.models import RunwayTask
+
+XCOM_RUNWAY_TASK_ID = "runway_task_id"
+XCOM_RUNWAY_CREDITS = "runway_credits"
+
+#: Seconds that a worker which is being stopped may spend on cancelling.
+LONGEST_GOODBYE = 3.0
+
+#: How a waiting task ended → the word in its journal.
+_OUTCOMES: dict[type[RunwayError], str] = {
+    RunwayTaskFailedError: "failed",
+    RunwayTransientFailureError: "failed",
+    RunwayTaskCancelledError: "cancelled",
+    RunwayTaskLostError: "lost",
+    RunwayTaskTimeoutError: "timed_out",
+}
+
+
+class RunwaySubmitOperator(WaitsForRunwayTask):
+    """Creates one generation, on any route, and returns its task id. This spends money, once.
+
+    The id is pushed to XCom twice: as ``return_value`` (without ``wait_for_completion``) and always as
+    ``runway_task_id``; what it costs as ``runway_credits`` (``{"estimated", "charged"}``).
+
+    On Airflow 3.3 a submission is journalled in the task's state store (key ``runway_submission``: ids,
+    times and a hash, no prompt, key or URL). A retry, or a clear, first looks there, so that a worker that died
+    at any moment does not make a second generation; see ``airflow_runway.core.journal.submission`` for the whole table.
+
+    Errors tell what was charged. A refusal by the gateway (``RunwayRequestRefusedError``,
+    ``RunwayAuthenticationError``, ``RunwayOutOfCreditsError``) costs nothing and is not retried. Limits and
+    missing connections (``RunwayNotAcceptedError``), and input files that cannot be had right now
+    (``RunwayMediaError``) cost nothing, and Airflow's retries submit again. An
+    answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried.
+    With ``wait_for_completion`` a generation that failed for an internal reason is
+    ``RunwayTransientFailureError``: each of the task's ``retries`` makes, and pays for, another one.
+
+    :param route: the official path after ``/v1/``, e.g. ``image_to_video``; templated.
+    :param payload: the JSON body with the API's own field names; templated. Media may be named by any reference
+        of :mod:`airflow_runway.core.media.references`: files in the team's storage travel inside the request or as an
+        upload, outputs of earlier generations (``runway-task://<id>``) as a fresh link.
+    :param runway_conn_id: id of a connection of type ``runway``; templated.
+    :param wait_for_completion: also wait until the generation has ended, and return it as a dict like
+        :class:`~airflow_runway.sensors.runway.RunwayTaskSensor`.
+    :param deferrable: with ``wait_for_completion``: wait in the triggerer, holding no worker.
+    :param poll_interval: with ``wait_for_completion``: seconds between looks, typically, at least 5; where the
+        server reports progress, a half to three times of it. See ``airflow_runway.core.polling.decisions``.
+    :param timeout: with ``wait_for_completion``: seconds, or a ``timedelta``, after the submission.
+    :param cancel_on_timeout: with ``wait_for_completion``: cancel what is unfinished at the deadline.
+    :param cancel_on_kill: cancel what is unfinished when somebody stops the task.
+    :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, or ``"resubmit"`` at the risk of
+        paying twice.
+    :param on_clear: when somebody clears the task: ``"reuse"`` gives the same generation again at no cost,
+        ``"regenerate"`` makes, and pays for, a new one.
+    :param max_credits: the most that a generation may cost by the gateway's own estimate; one that is above
+        is cancelled at once. ``None`` = no bound.
+    """
+
+    template_fields: Sequence[str] = ("route", "payload", "runway_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
+    operator_extra_links = (RunwayTaskLink(),)
+    ui_color = "#c7d2fe"
+
+    def __init__(
+        self,
+        *,
+        route: str,
+        payload: Mapping[str, Any],
+        runway_conn_id: str = "runway_default",
+        wait_for_completion: bool = False,
+        deferrable: bool = True,
+        poll_interval: timedelta | float = DEFAULT_INTERVAL,
+        timeout: timedelta | float = timedelta(hours=2),
+        cancel_on_timeout: bool = True,
+        cancel_on_kill: bool = True,
+        on_ambiguous_submit: str = "fail",
+        on_clear: str = "reuse",
+        max_credits: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.route = route
+        self.payload = payload
+        self.runway_conn_id = runway_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = seconds("poll_interval", poll_interval)
+        self.timeout = seconds("timeout", timeout)
+        self.cancel_on_timeout = cancel_on_timeout
+        self.cancel_on_kill = cancel_on_kill
+        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")
+        if max_credits is not None and not max_credits >= 0:
+            raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
+        self.max_credits = max_credits
+        self._generation = ""
+        self._stopped = False
+
+    @property
+    def waiting_interval(self) -> float:
+        """Seconds between looks: ``poll_interval``."""
+        return self.poll_interval
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body, from the rendered arguments.
+
+        :raises RunwayConfigurationError: if it cannot be sent; nothing has been.
+        """
+        if not isinstance(self.payload, Mapping):
+            raise RunwayConfigurationError(
+                f"payload is {type(self.payload).__name__}, not a JSON object. Nothing was sent."
+            )
+        return dict(self.payload)
+
+    def execute(self, context: Context) -> Any:
+        """Find or make the generation, record the id, then return or wait.
+
+        :param context: Airflow's.
+        """
+        from airflow_runway.operators._submission import JournalledSubmission
+
+        store = JournalStore(context)
+        journalled = JournalledSubmission(self.hook, store, self.look, self.log)
+        policy = Policy(
+            resubmit_ambiguous=self.on_ambiguous_submit == "resubmit",
+            regenerate=self.on_clear == "regenerate",
+        )
+        record, is_new = journalled.generation(self.route, self.body(), policy)
+        self._generation = record.runway_task_id
+        context["ti"].xcom_push(key=XCOM_RUNWAY_TASK_ID, value=record.runway_task_id)
+        self._push_credits(context, record, charged=None)
+        self.remember_link(record.runway_task_id)
+        if self._stopped and self.cancel_on_kill:
+            # The handler ran while the POST was on its way, and found no id.
+            raise RunwayTaskCancelledError(
+                f"Runway task {record.runway_task_id} was submitted while this task was being stopped; cancelling: "
+                f"{self._cancel(store)}."
+            )
+        self._keep_to_budget(store, record)
+        if not self.wait_for_completion:
+            store.close("returned")
+            return record.runway_task_id
+        wait = Wait(record.runway_task_id, record.anchored_at + self.timeout, self.waiting_interval)
+        return self._ended(context, store, lambda: self._wait_for(wait, is_new=is_new))
+
+    def _wait_for(self, wait: Wait, *, is_new: bool) -> dict[str, Any]:
+        if not is_new:
+            # An old acquaintance may have ended long ago.
+            decision = self.look(wait)
+            if not isinstance(decision, LookAgain):
+                return self._conclude(decision, wait)
+            wait = decision.wait
+        if self.deferrable:
+            self.wait_deferred(wait, cancel_on_kill=self.cancel_on_kill)
+        return self.wait_in_worker(wait)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Continue after the trigger fired.
+
+        :param context: Airflow's.
+        :param event: the trigger's.
+        """
+        store = JournalStore(context)
+        store.load()
+        self._generation = event["runway_task_id"]
+        return self._ended(
+            context, store, lambda: super(RunwaySubmitOperator, self).execute_complete(context, event)
+        )
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Airflow's; an expired deferral becomes our own time-out, which names the generation.
+
+        :param next_method: Airflow's.
+        :param next_kwargs: Airflow's.
+        :param context: Airflow's.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            store = JournalStore(context)
+            store.load()
+            ti = context["ti"]
+            found = store.record.runway_task_id if store.record else ""
+            found = found or ti.xcom_pull(
+                task_ids=ti.task_id, key=XCOM_RUNWAY_TASK_ID, map_indexes=ti.map_index
+            )
+            self._generation = str(found or "")
+            wait = Wait(self._generation or "(id not found)", time.time())
+            return self._ended(context, store, lambda: self._expired(wait))
+
+    def _expired(self, wait: Wait) -> dict[str, Any]:
+        if self.cancel_on_timeout and self._generation:
+            return self.cancel_at_deadline(wait)
+        raise timed_out(wait)
+
+    def on_kill(self) -> None:
+        """Cancel the generation, if its id is known by now; bounded, and never in the way.
+
+        Runs in a signal handler while ``execute`` goes on: no Airflow calls, and a POST that is on its way is
+        dealt with right after it.
+        """
+        self._stopped = True
+        if self.cancel_on_kill and self._generation:
+            worker = threading.Thread(target=self._cancel_quietly, daemon=True)
+            worker.start()
+            worker.join(LONGEST_GOODBYE)
+
+    def _cancel_quietly(self) -> None:
+        try:
+            outcome = self.hook.detached(LONGEST_GOODBYE).cancel_task(self._generation)
+            self.log.info("Runway task %s, on being stopped: %s.", self._generation, outcome)
+        except Exception as error:
+            self.log.warning("Runway task %s could not be cancelled: %s", self._generation, error)
+
+    def _cancel(self, store: JournalStore) -> CancelOutcome:
+        outcome = self.hook.cancel_task(self._generation)
+        store.close(f"stopped: {outcome}")
+        return outcome
+
+    def _keep_to_budget(self, store: JournalStore, record: Record) -> None:
+        estimate = record.estimated_credits
+        if self.max_credits is None or estimate is None or estimate <= self.max_credits:
+            return
+        outcome = self._cancel(store)
+        if outcome is CancelOutcome.ALREADY_FINISHED:
+            # Paid for, and there: an earlier try left it, or it was very quick.
+            self.log.warning(
+                "Runway task %s was dearer than max_credits, and has ended.", record.runway_task_id
+            )
+            return
+        task = self._after_cancelling(record.runway_task_id)
+        cost = (
+            "is not told"
+            if task is None or task.cost_credits is None
+            else f"was {task.cost_credits:g} credits"
+        )
+        raise RunwayBudgetError(
+            f"Runway task {record.runway_task_id} may cost {estimate:g} credits, more than max_credits="
+            f"{self.max_credits:g}; cancelling it at once: {outcome}. Its cost {cost}. "
+            "Raise max_credits or make the request smaller, then clear this task."
+        )
+
+    def _after_cancelling(self, runway_task_id: str) -> RunwayTask | None:
+        try:
+            return self.hook.get_task(runway_task_id)
+        except RunwayError:
+            return None
+
+    def _ended(self, context: Context, store: JournalStore, wait: Any) -> dict[str, Any]:
+        """Wait to the end, journal it, and act on an unhappy one."""
+        try:
+            result: dict[str, Any] = wait()
+        except RunwayError as error:
+            store.close(_OUTCOMES.get(type(error), "error"))
+            raise self._explained(error) from None
+        if store.record:
+            self._push_credits(context, store.record, charged=result["cost_credits"])
+        store.close("succeeded")
+        return result
+
+    @staticmethod
+    def _explained(error: RunwayError) -> RunwayError:
+        """Where another try may do better, Airflow's retries stay in charge."""
+        task = error.task if isinstance(error, RunwayTaskFailedError) else None
+        if task is not None and judge_failure(task.failure_code).retry is not Retry.NEVER:
+            return RunwayTransientFailureError(str(error), task=task)
+        return error
+
+    def _push_credits(self, context: Context, record: Record, *, charged: float | None) -> None:
+        context["ti"].xcom_push(
+            key=XCOM_RUNWAY_CREDITS, value={"estimated": record.estimated_credits, "charged": charged}
+        )

@@ -1,0 +1,202 @@
+"""What people and their dashboards get to see of a wait: log lines, metrics, spans. Never a prompt, URL or key.
+
+Metrics go through Airflow's own statistics, and so to StatsD or OpenTelemetry as Airflow is configured:
+
+- ``runway.polls`` (counter, ``result``): reads while waiting, by status, or ``unreadable``;
+- ``runway.waiting`` (gauge, ``conn_id``): tasks that this triggerer waits for;
+- ``runway.finished`` (counter, ``status``): ended waits, by status, ``TIMED_OUT``, ``LOST`` or ``GAVE_UP``;
+- ``runway.credits`` (counter, ``status``): what the ended generations cost, where the gateway says.
+
+The last two are counted where a worker ends its wait: two sensors on one generation count it twice.
+
+Nothing in here can make a task fail.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_runway.exceptions import RunwayError, RunwayTaskLostError, RunwayTaskTimeoutError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Mapping
+
+    from airflow_runway.core.models import RunwayTask
+    from airflow_runway.core.polling.decisions import Finished, GaveUp
+
+#: Where Airflow's statistics are set up, by the process that we are in; the first that exists. In a triggerer
+#: of 3.3 those of the Task SDK exist as well, but nobody has told them where to send anything.
+IN_TRIGGERER = ("airflow.observability.stats", "airflow.stats")
+IN_WORKER = ("airflow.sdk.observability.stats", *IN_TRIGGERER)
+
+UNREADABLE = "unreadable"
+
+
+def count(places: tuple[str, ...], name: str, amount: float = 1, **tags: str) -> None:
+    """Raise a counter of Airflow's.
+
+    :param places: :data:`IN_TRIGGERER` or :data:`IN_WORKER`.
+    :param name: e.g. ``runway.polls``.
+    :param amount: by how much.
+    :param tags: few and of few values.
+    """
+    _emit(places, "incr", name, amount, tags)
+
+
+def show(places: tuple[str, ...], name: str, value: float, **tags: str) -> None:
+    """Set a gauge of Airflow's.
+
+    :param places: see :func:`count`.
+    :param name: e.g. ``runway.waiting``.
+    :param value: the level.
+    :param tags: few and of few values.
+    """
+    _emit(places, "gauge", name, value, tags)
+
+
+def _emit(places: tuple[str, ...], how: str, name: str, value: float, tags: Mapping[str, str]) -> None:
+    try:
+        stats = _stats(places)
+        if stats is not None:
+            getattr(stats, how)(name, value, tags=dict(tags))
+    except Exception:  # noqa: S110 - a dashboard is no reason to lose a clip
+        pass
+
+
+@cache
+def _stats(places: tuple[str, ...]) -> Any:
+    """A module or object with ``incr`` and ``gauge``."""
+    for place in places:
+        try:
+            module = import_module(place)
+        except ImportError:
+            continue
+        return module if hasattr(module, "incr") else module.Stats
+    return None
+
+
+@contextmanager
+def span(name: str, **attributes: str) -> Iterator[Any]:
+    """A span below Airflow's own for this task; nothing where tracing is off or missing.
+
+    :param name: e.g. ``runway.submit``.
+    :param attributes: what is known beforehand.
+    """
+    try:
+        from opentelemetry import trace
+    except ImportError:  # pragma: no cover - a core dependency of Airflow
+        yield None
+        return
+    # An exception's text may quote the gateway, and span events are not masked: only its class is kept.
+    with trace.get_tracer("airflow_runway").start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except BaseException as error:
+            current.set_attribute("error.type", type(error).__name__)
+            current.set_status(trace.StatusCode.ERROR)
+            raise
+
+
+def mention(name: str, **attributes: str | int | float) -> None:
+    """Add an event to the span that we are in, e.g. the one that Airflow keeps for a trigger.
+
+    :param name: e.g. ``runway.status``.
+    :param attributes: its details.
+    """
+    try:
+        from opentelemetry import trace
+
+        trace.get_current_span().add_event(name, attributes)
+    except Exception:  # noqa: S110 - see _emit
+        pass
+
+
+class Story:
+    """Tells of one wait: a line when the status changes, one when it ends.
+
+    Repeated trouble goes to DEBUG, an unchanged status nowhere: a line costs a triggerer more than the read.
+
+    :param log: where to.
+    :param runway_task_id: whose.
+    """
+
+    def __init__(self, log: logging.Logger | Any, runway_task_id: str) -> None:
+        self.runway_task_id = runway_task_id
+        self._log = log
+        self._began = time.monotonic()
+        self._looks = 0
+        self._status = ""
+        self._failed = 0
+
+    def heard(self, found: RunwayTask | RunwayError) -> str:
+        """Tell what a look brought.
+
+        :param found: the reading, or how it failed.
+        :returns: a word for it, for metrics.
+        """
+        self._looks += 1
+        if isinstance(found, RunwayError):
+            # The words may differ each time; that it cannot be read is told once.
+            tell = self._log.debug if self._failed else self._log.warning
+            self._failed += 1
+            tell("Runway task %s: %s", self.runway_task_id, found)
+            return UNREADABLE
+        if self._failed:
+            self._log.info(
+                "Runway task %s can be read again, after %d failed reads.", self.runway_task_id, self._failed
+            )
+            self._failed = 0
+        status = found.status.value
+        if status != self._status:
+            self._log.info("Runway task %s: %s", self.runway_task_id, status)
+            mention("runway.status", status=status)
+            self._status = status
+        return status
+
+    def ended(self, decision: Finished | GaveUp) -> None:
+        """Tell that the wait is over, here.
+
+        :param decision: how.
+        """
+        word = ending(decision)
+        seconds = time.monotonic() - self._began
+        self._log.info(
+            "Runway task %s: %s, after %d read(s) in %.0f s of waiting here.",
+            self.runway_task_id,
+            word,
+            self._looks,
+            seconds,
+        )
+        mention("runway.ended", status=word, reads=self._looks)
+
+
+def ending(decision: Finished | GaveUp) -> str:
+    """How a wait ended, in one word.
+
+    :param decision: the last one.
+    """
+    if (error := getattr(decision, "error", None)) is None:
+        task: RunwayTask = decision.task  # type: ignore[union-attr]
+        return task.status.value
+    if isinstance(error, RunwayTaskTimeoutError):
+        return "TIMED_OUT"
+    return "LOST" if isinstance(error, RunwayTaskLostError) else "GAVE_UP"
+
+
+def finished(decision: Finished | GaveUp) -> None:
+    """Count a wait that ended in this worker, and what its generation cost.
+
+    :param decision: how it ended.
+    """
+    word = ending(decision)
+    count(IN_WORKER, "runway.finished", status=word)
+    task = getattr(decision, "task", None)
+    if task is not None and task.cost_credits:
+        count(IN_WORKER, "runway.credits", task.cost_credits, status=word)

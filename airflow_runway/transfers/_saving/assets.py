@@ -1,0 +1,48 @@
+"""Asset events of saved files, so that a downstream Dag can be scheduled by "clip ready"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+from airflow_runway.core.saving.manifest import essentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+def asset_uri(path: str) -> str:
+    """The URI of a stored file as an asset: without a connection id, without anything behind ``?``.
+
+    :param path: as ``ObjectStoragePath`` prints it.
+    """
+    scheme, separator, rest = path.partition("://")
+    if not separator:
+        scheme, rest = "file", path
+    bucket, slash, key = rest.partition("/")
+    bucket = bucket.rpartition("@")[2]
+    return f"{scheme}://{bucket}{slash}{quote(key, safe='/~:@+,!$()')}"
+
+
+def emit(outlets: Iterable[Any], events: Any, saved: Sequence[tuple[Mapping[str, Any], str]]) -> list[str]:
+    """Tell Airflow of every saved file.
+
+    An ``AssetAlias`` among the outlets gets one event per file, on an asset named after the file's URI; a plain
+    ``Asset`` gets its one event, with all files under ``files`` in its extra.
+
+    :param outlets: of the operator.
+    :param events: ``outlet_events`` of the context.
+    :param saved: manifests, each with the path where it is stored.
+    :returns: URIs of the files.
+    """
+    told = [essentials(manifest, entry, where) for manifest, where in saved for entry in manifest["files"]]
+    uris = [asset_uri(extra["path"]) for extra in told]
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            for uri, extra in zip(uris, told, strict=True):
+                events[outlet].add(Asset(name=uri, uri=uri), extra=extra)
+        elif isinstance(outlet, Asset) and told:
+            events[outlet].extra["files"] = told
+    return uris

@@ -1,0 +1,78 @@
+"""What a trigger does when somebody stops the task that is deferred on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from airflow.triggers.base import BaseTrigger
+
+from airflow_runway.core.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_runway.hooks.runway import RunwayHook
+
+#: States of an Airflow task after which nobody will come back for its generations. Not among them is whatever
+#: a clear leads to: there the next try may hold the same generation. A task that is not found any more (its
+#: run was deleted) counts as not over: nobody said that the clip is unwanted.
+TASK_IS_OVER = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+#: Cancellations under way at the same time.
+_AT_ONCE = 8
+
+
+class CancelsWhenStopped(BaseTrigger):
+    """A trigger that cancels unfinished generations when Airflow itself says that its task is over."""
+
+    runway_conn_id: str
+    cancel_on_kill: bool
+
+    def generations(self) -> Sequence[str]:
+        """Ids of the generations that are waited for, as far as they are not known to have ended."""
+        raise NotImplementedError
+
+    async def on_kill(self) -> None:
+        """Cancel the generations, if the task is over.
+
+        Airflow 3.3 calls this also when a trigger merely moved to another triggerer, and interrupts it after
+        about a second; so the work is a task of its own, and asks first.
+        """
+        if self.cancel_on_kill and self.generations():
+            self._stopping = asyncio.create_task(self._cancel_if_over())
+            await asyncio.shield(self._stopping)
+
+    async def _cancel_if_over(self) -> None:
+        from airflow_runway.hooks.runway import RunwayHook
+        from airflow_runway.triggers._task_instance import state_of
+
+        ids = list(self.generations())
+        try:
+            state = await state_of(self.task_instance)
+            if state not in TASK_IS_OVER:
+                self.log.info("%s goes on: the Airflow task is %s, not ended.", _named(ids), state)
+                return
+            hook = RunwayHook(self.runway_conn_id)
+            turns = asyncio.Semaphore(_AT_ONCE)
+            async with hook.kept_open():
+                await asyncio.gather(*(self._cancel(hook, one, str(state), turns) for one in ids))
+        except Exception as error:
+            self.log.warning(
+                "%s goes on: Airflow or the gateway could not be asked (%s).", _named(ids), redact(error)
+            )
+
+    async def _cancel(
+        self, hook: RunwayHook, runway_task_id: str, state: str, turns: asyncio.Semaphore
+    ) -> None:
+        async with turns:
+            try:
+                outcome = await hook.acancel_task(runway_task_id)
+                self.log.info(
+                    "Runway task %s: the Airflow task is %s; cancelling: %s.", runway_task_id, state, outcome
+                )
+            except Exception as error:
+                self.log.warning("Runway task %s goes on (%s).", runway_task_id, redact(error))
+
+
+def _named(ids: Sequence[str]) -> str:
+    return f"Runway task {ids[0]}" if len(ids) == 1 else f"A batch of {len(ids)} Runway tasks"

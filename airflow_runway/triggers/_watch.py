@@ -1,0 +1,61 @@
+"""Readings of many tasks for one coroutine, as they come in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from airflow_runway.triggers._poll_hub import Found, PollHub
+
+
+class Watch:
+    """Asks the hub for readings of many tasks; a context manager that withdraws what is left.
+
+    :param hub: who reads.
+    """
+
+    def __init__(self, hub: PollHub) -> None:
+        self._hub = hub
+        self._asked: dict[str, asyncio.Future[Found]] = {}
+        self._arrived: asyncio.Queue[tuple[str, Found]] = asyncio.Queue()
+
+    def ask(self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")) -> None:
+        """Ask for one more reading; see :meth:`PollHub.look`. One question per task at a time.
+
+        :param runway_task_id: see there.
+        :param after: see there.
+        :param patience: see there.
+        """
+        if runway_task_id in self._asked:
+            return
+        future = self._hub.ask(runway_task_id, after=after, patience=patience)
+        self._asked[runway_task_id] = future
+
+        def arrived(future: asyncio.Future[Found]) -> None:
+            if self._asked.get(runway_task_id) is future:
+                del self._asked[runway_task_id]
+                if not future.cancelled():
+                    self._arrived.put_nowait((runway_task_id, future.result()))
+
+        future.add_done_callback(arrived)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[str, Found]:
+        if not self._asked and self._arrived.empty():
+            raise StopAsyncIteration
+        return await self._arrived.get()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asked, self._asked = self._asked, {}
+        for future in asked.values():
+            future.cancel()

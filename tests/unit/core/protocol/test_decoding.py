@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from unit.samples import answer
+
+from airflow_runway.core.protocol.decoding import decode_submission, decode_task
+from airflow_runway.core.protocol.gateways import GATEWAYS
+from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.exceptions import (
+    RunwayAmbiguousSubmissionError,
+    RunwayAuthenticationError,
+    RunwayNotAcceptedError,
+    RunwayOutOfCreditsError,
+    RunwayReadError,
+    RunwayReadRefusedError,
+    RunwayRequestRefusedError,
+)
+from airflow_runway.models import Submission, TaskStatus
+
+RUNWAY, COMET = GATEWAYS["runway"], GATEWAYS["cometapi"]
+
+
+def answered(body, status=200, **headers):
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, headers, raw)
+
+
+class TestSubmission:
+    @pytest.mark.parametrize(
+        ("name", "gateway", "estimate"),
+        [
+            ("runway.image_to_video.response.accepted", RUNWAY, 25),
+            ("runway.image_to_video.response.id_only", RUNWAY, None),
+            ("runway.generate_video.response.routed", RUNWAY, 60),
+            ("cometapi.image_to_video.response.accepted", COMET, None),
+            ("cometapi.character_performance.response.id_not_uuid4", COMET, None),
+        ],
+    )
+    def test_an_id_is_an_acceptance(self, name, gateway, estimate):
+        outcome = decode_submission(answer(name), gateway, "image_to_video")
+        body = json.loads(answer(name).body)
+        assert outcome == Submission(body["id"], "image_to_video", estimate)
+
+    @pytest.mark.parametrize(
+        ("name", "gateway", "error", "words"),
+        [
+            (
+                "runway.image_to_video.error.validation_400",
+                RUNWAY,
+                RunwayRequestRefusedError,
+                "promptText: Too big: expected string to have <=1000 characters",
+            ),
+            (
+                "runway.image_to_video.error.out_of_credits_400",
+                RUNWAY,
+                RunwayOutOfCreditsError,
+                "Buy credits",
+            ),
+            ("runway.image_to_video.error.asset_aspect_400", RUNWAY, RunwayRequestRefusedError, "Got 0.462"),
+            (
+                "runway.image_to_video.error.daily_limit_429",
+                RUNWAY,
+                RunwayNotAcceptedError,
+                "daily generation",
+            ),
+            ("runway.any.error.unauthorized_401", RUNWAY, RunwayAuthenticationError, "valid API key"),
+            ("cometapi.any.error.unauthorized_401", COMET, RunwayAuthenticationError, "valid API key"),
+            ("cometapi.any.error.invalid_request_500", COMET, RunwayRequestRefusedError, "invalid_request"),
+            ("cometapi.any.error.rate_limited_429", COMET, RunwayNotAcceptedError, "too many requests"),
+        ],
+    )
+    def test_a_refusal_says_why_and_that_nothing_was_charged(self, name, gateway, error, words):
+        outcome = decode_submission(answer(name), gateway, "image_to_video")
+        assert type(outcome) is error
+        assert words in str(outcome)
+        assert "nothing was charged" in str(outcome)
+
+    @pytest.mark.parametrize(
+        "got",
+        [
+            answered({}),
+            answered({"id": ""}),
+            answered({"id": None}),
+            answered({"id": "a/b"}),
+            answered({"status": "SUCCEEDED"}),
+            answered(b"<html>hello</html>", **{"Content-Type": "text/html"}),
+            answered(b""),
+            answered([], 200),
+            answered({"error": "boom"}, 500),
+            answered(b"bad gateway", 502),
+            answered({"error": "slow down"}, 503),
+            answered({"error": "?"}, 409),
+            answered({"id": "t1"}, 500),
+            answered({}, 303),
+            answered({}, 418),
+        ],
+    )
+    def test_without_id_and_without_refusal_it_may_exist(self, got):
+        outcome = decode_submission(got, RUNWAY, "image_to_video")
+        assert type(outcome) is RunwayAmbiguousSubmissionError
+        assert "may exist and may be charged" in str(outcome)
+        assert RUNWAY.portal in str(outcome)
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    def test_a_redirect_means_a_wrong_base_url(self, status):
+        outcome = decode_submission(answered({}, status), RUNWAY, "image_to_video")
+        assert type(outcome) is RunwayRequestRefusedError
+        assert "Base URL" in str(outcome)
+
+    def test_retry_after_is_kept(self):
+        outcome = decode_submission(answered({"error": "x"}, 429, **{"Retry-After": "12"}), RUNWAY, "r")
+        assert outcome.retry_after == 12
+
+    def test_retry_after_as_a_date_is_read_by_the_servers_clock(self):
+        headers = {"Date": "Wed, 21 Oct 2026 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}
+        assert decode_submission(answered({}, 429, **headers), RUNWAY, "r").retry_after == 30
+
+    def test_the_id_in_an_answer_that_broke_off_is_found(self):
+        broken = Answer(200, {}, b'{"id": "t1", "estimatedCost": {"cre', truncated=True)
+        assert decode_submission(broken, RUNWAY, "image_to_video").runway_task_id == "t1"
+
+    def test_half_an_id_is_no_id(self):
+        broken = Answer(200, {}, b'{"id": "17f20503-6c', truncated=True)
+        outcome = decode_submission(broken, RUNWAY, "r")
+        assert type(outcome) is RunwayAmbiguousSubmissionError
+        assert "17f20503-6c" in str(outcome)
+
+    def test_an_error_inside_a_200_with_a_4xx_code_is_a_refusal(self):
+        outcome = decode_submission(answered({"code": 400, "msg": "bad image", "data": None}), COMET, "r")
+        assert type(outcome) is RunwayRequestRefusedError
+        assert "bad image" in str(outcome)
+
+
+class TestRead:
+    def test_the_whole_of_a_success(self):
+        task = decode_task(answer("runway.tasks.read.succeeded"), RUNWAY, "t1")
+        assert task.as_result() == {
+            "id": "t1",
+            "status": "SUCCEEDED",
+            "output": ["https://example.com/output1.jpg", "https://example.com/output2.jpg"],
+            "cost_credits": 25,
+            "created_at": "2024-06-27T19:49:32.335Z",
+            "failure": None,
+            "failure_code": None,
+        }
+
+    def test_the_whole_of_a_failure(self):
+        task = decode_task(answer("cometapi.tasks.read.wrapper_failure"), COMET, "t1")
+        assert task.failure == "The provided image was flagged by content moderation."
+        assert task.failure_code == "SAFETY.INPUT.IMAGE"
+
+    def test_an_absent_code_is_internal_on_the_official_api_and_unknown_elsewhere(self):
+        assert (
+            decode_task(answer("runway.tasks.read.failed_without_code"), RUNWAY, "t").failure_code
+            == "INTERNAL"
+        )
+        gave_up = decode_task(answer("cometapi.tasks.read.wrapper_gateway_gave_up"), COMET, "t")
+        assert gave_up.failure_code is None
+
+    @pytest.mark.parametrize(
+        ("value", "progress"),
+        [
+            (0.2, 0.2),
+            ("30%", 0.3),
+            (95, 0.95),
+            ("1%", 0.01),
+            (1, 1.0),
+            (True, None),
+            ("soon", None),
+            (-1, None),
+        ],
+    )
+    def test_progress_comes_as_fraction_or_percent(self, value, progress):
+        task = decode_task(answered({"id": "t1", "status": "RUNNING", "progress": value}), RUNWAY, "t1")
+        assert task.progress == progress
+
+    def test_an_unknown_word_is_not_final(self):
+        task = decode_task(answered({"id": "t1", "status": "EXPLODED"}), RUNWAY, "t1")
+        assert task.status is TaskStatus.UNKNOWN
+        assert task.raw_status == "EXPLODED"
+
+    @pytest.mark.parametrize("output", [None, [], "", {}, [None], ["clip.mp4"], ["javascript:x"], 7])
+    def test_success_without_an_output_is_no_success(self, output):
+        task = decode_task(answered({"id": "t1", "status": "SUCCEEDED", "output": output}), RUNWAY, "t1")
+        assert task.status is TaskStatus.OUTPUT_MISSING
+
+    def test_output_of_a_running_task_is_not_believed(self):
+        running = {"id": "t1", "status": "RUNNING", "output": ["https://example.com/a.mp4"]}
+        assert decode_task(answered(running), RUNWAY, "t1").output == ()
+
+    @pytest.mark.parametrize(
+        "got",
+        [
+            answered(b"<!doctype html>", **{"Content-Type": "text/html"}),
+            answered(b""),
+            answered(b'{"id": "t1", "sta'),
+            answered({}),
+            answered([1]),
+            answered({"id": "t1"}),
+            answered({"error": "overloaded"}, 503),
+            answered({"error": "slow down"}, 429),
+            answered(b"x", 502),
+            answered({"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x"]}, 500),
+            answered({"error": "boom", "status": "error"}),
+            answered(b"[" * 100_000),
+        ],
+    )
+    def test_trouble_is_a_read_error_that_another_look_may_mend(self, got):
+        outcome = decode_task(got, RUNWAY, "t1")
+        assert type(outcome) is RunwayReadError
+        assert "t1" in str(outcome)
+        assert "untouched" in str(outcome)
+
+    @pytest.mark.parametrize("status", [301, 307, 400, 401, 402, 403, 405, 413, 422])
+    def test_refusals_are_told_apart(self, status):
+        outcome = decode_task(answered({"error": "no"}, status), RUNWAY, "t1")
+        assert type(outcome) is RunwayReadRefusedError
+        assert "resumes" in str(outcome)
+
+    def test_a_gateways_404(self):
+        assert decode_task(answered({"error": "x"}, 404), COMET, "t1").status is TaskStatus.NOT_VISIBLE
+        invalid = {"error": {"message": "Invalid URL (GET /x)", "type": "invalid_request_error"}}
+        assert type(decode_task(answered(invalid, 404), COMET, "t1")) is RunwayReadRefusedError
+        assert type(decode_task(answered(b"<html>", 404), COMET, "t1")) is RunwayReadRefusedError
+
+    def test_a_web_page_with_404_is_not_the_official_apis_word(self):
+        assert type(decode_task(answered(b"<html>", 404), RUNWAY, "t1")) is RunwayReadError
+
+
+@pytest.mark.parametrize(
+    ("finish_time", "finished_at"),
+    [
+        (1773366766, "2026-03-13T01:52:46+00:00"),
+        (0, None),
+        (None, None),
+        (True, None),
+        ("soon", None),
+        (10**15, None),
+    ],
+)
+def test_when_it_ended(finish_time, finished_at):
+    inner = {"id": "t1", "status": "SUCCEEDED", "output": ["https://e/x.mp4"]}
+    record = {"task_id": "t1", "status": "SUCCESS", "finish_time": finish_time, "data": inner}
+    task = decode_task(answered({"code": "success", "message": "", "data": record}), COMET, "t1")
+    assert (task.status, task.finished_at) == (TaskStatus.SUCCEEDED, finished_at)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_runway.core.saving.manifest import complete_files, essentials, file_entry, manifest_of
+from airflow_runway.exceptions import RunwayTransferError
+from airflow_runway.models import RunwayTask, TaskStatus
+from airflow_runway.transfers._saving.assets import asset_uri
+
+ENTRY = file_entry(
+    0, "s3://aws@bucket/t1-0.mp4", 7, "0" * 64, "video/mp4", {"width": 2, "height": 1, "fps": 24.0}
+)
+
+
+def manifest(**changes):
+    fields = {"gateway": "cometapi", "route": "image_to_video", "saved_at": "now", **changes}
+    task = RunwayTask("t1", TaskStatus.SUCCEEDED, finished_at="2026-01-01T00:00:00+00:00", cost_credits=25)
+    return manifest_of("t1", task, [ENTRY], **fields)
+
+
+def test_it_is_plain_json():
+    whole = manifest()
+    assert json.loads(json.dumps(whole)) == whole
+    assert whole["finished_at"] == "2026-01-01T00:00:00+00:00"
+    assert complete_files(whole, "t1") == [ENTRY]
+
+
+def test_errors_carry_no_signed_query():
+    error = RunwayTransferError("https://cdn.example/clip.mp4?_jwt=secret was bad")
+    told = manifest(error=error)["error"]
+    assert told["message"] == "https://cdn.example/clip.mp4?… was bad"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"manifest_version": 2},
+        {"runway_task_id": "t2"},
+        {"files": []},
+        {"files": None},
+        {"files": [{**ENTRY, "index": 1}]},
+        {"files": [{**ENTRY, "bytes": "7"}]},
+        {"files": [{**ENTRY, "bytes": True}]},
+        {"files": ["x"]},
+        {"error": {}},
+    ],
+)
+def test_what_is_no_complete_manifest_of_ours(change):
+    assert complete_files({**manifest(), **change}, "t1") is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*manifest(), *ENTRY]), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_any_document_is_looked_at(document):
+    files = complete_files(document, "t1")
+    assert files is None or all(isinstance(entry["path"], str) for entry in files)
+
+
+def test_what_an_event_carries():
+    extra = essentials(manifest(), ENTRY, "s3://aws@bucket/t1.manifest.json")
+    assert extra == {
+        "runway_task_id": "t1",
+        "gateway": "cometapi",
+        "cost_credits": 25,
+        "path": "s3://aws@bucket/t1-0.mp4",
+        "bytes": 7,
+        "sha256": "0" * 64,
+        "media_type": "video/mp4",
+        "width": 2,
+        "height": 1,
+        "duration": None,
+        "fps": 24.0,
+        "manifest": "s3://aws@bucket/t1.manifest.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        ("s3://aws_conn@bucket/a/b.mp4", "s3://bucket/a/b.mp4"),
+        ("s3://bucket/a b/é.mp4", "s3://bucket/a%20b/%C3%A9.mp4"),
+        ("file:///data/x@y/b.mp4", "file:///data/x@y/b.mp4"),
+        ("/data/b.mp4", "file:///data/b.mp4"),
+        ("s3://bucket/b.mp4?versionId=7", "s3://bucket/b.mp4%3FversionId%3D7"),
+    ],
+)
+def test_uris_of_assets(path, uri):
+    assert asset_uri(path) == uri

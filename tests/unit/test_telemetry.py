@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import logging
+import sys
+from types import ModuleType
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from airflow_runway import telemetry
+from airflow_runway.core.polling.decisions import Finished, GaveUp
+from airflow_runway.exceptions import (
+    RunwayConfigurationError,
+    RunwayReadError,
+    RunwayTaskLostError,
+    RunwayTaskTimeoutError,
+)
+from airflow_runway.models import RunwayTask, TaskStatus
+from airflow_runway.telemetry import Story
+
+
+def reading(status="RUNNING", **fields):
+    return RunwayTask("t1", TaskStatus(status), **fields)
+
+
+@pytest.fixture
+def story(caplog):
+    log = logging.getLogger("story")
+    log.propagate = True
+    caplog.set_level(logging.DEBUG, "story")
+    return Story(log, "t1")
+
+
+def lines(caplog, level=logging.INFO):
+    return [record.getMessage() for record in caplog.records if record.levelno >= level]
+
+
+class TestStory:
+    def test_one_line_per_change_of_status(self, story, caplog):
+        for status in ("PENDING", "PENDING", "RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"):
+            story.heard(reading(status))
+        assert lines(caplog) == [
+            "Runway task t1: PENDING", "Runway task t1: RUNNING", "Runway task t1: SUCCEEDED",
+        ]  # fmt: skip
+
+    def test_a_run_of_failed_reads_is_told_once_and_so_is_its_end(self, story, caplog):
+        story.heard(reading())
+        for number in range(50):
+            assert story.heard(RunwayReadError(f"503, request {number}.")) == telemetry.UNREADABLE
+        assert story.heard(reading()) == "RUNNING"
+        assert lines(caplog) == [
+            "Runway task t1: RUNNING",
+            "Runway task t1: 503, request 0.",
+            "Runway task t1 can be read again, after 50 failed reads.",
+        ]
+        assert len(lines(caplog, logging.DEBUG)) == 52
+
+    def test_a_summary_at_the_end(self, story, caplog):
+        story.heard(reading())
+        story.heard(reading("SUCCEEDED"))
+        story.ended(Finished(reading("SUCCEEDED")))
+        assert lines(caplog)[-1] == "Runway task t1: SUCCEEDED, after 2 read(s) in 0 s of waiting here."
+
+
+class Recorder:
+    def __init__(self):
+        self.told = []
+
+    def incr(self, name, count=1, *, tags=None):
+        self.told.append(("incr", name, count, tags))
+
+    def gauge(self, name, value, *, tags=None):
+        self.told.append(("gauge", name, value, tags))
+
+
+@pytest.fixture
+def stats(monkeypatch):
+    recorder = Recorder()
+    monkeypatch.setattr(telemetry, "_stats", lambda places: recorder)
+    return recorder
+
+
+class TestMetrics:
+    @pytest.mark.parametrize(
+        ("decision", "word"),
+        [
+            (Finished(reading("SUCCEEDED")), "SUCCEEDED"),
+            (Finished(reading("FAILED")), "FAILED"),
+            (Finished(reading("CANCELLED")), "CANCELLED"),
+            (GaveUp(RunwayTaskTimeoutError("late")), "TIMED_OUT"),
+            (GaveUp(RunwayTaskLostError("lost")), "LOST"),
+            (GaveUp(RunwayConfigurationError("no key")), "GAVE_UP"),
+        ],
+    )
+    def test_an_ended_wait_is_counted_by_how_it_ended(self, stats, decision, word):
+        telemetry.finished(decision)
+        assert stats.told == [("incr", "runway.finished", 1, {"status": word})]
+
+    def test_what_it_cost_is_counted_too(self, stats):
+        telemetry.finished(Finished(reading("SUCCEEDED", cost_credits=25.0)))
+        assert ("incr", "runway.credits", 25.0, {"status": "SUCCEEDED"}) in stats.told
+
+    def test_statistics_that_fail_hurt_nobody(self, monkeypatch):
+        class Broken:
+            def incr(self, *args, **kwargs):
+                raise OSError("no route to host")
+
+        monkeypatch.setattr(telemetry, "_stats", lambda places: Broken())
+        telemetry.count(telemetry.IN_WORKER, "runway.polls")
+
+    def test_the_statistics_of_this_airflow_are_found(self):
+        for places in (telemetry.IN_TRIGGERER, telemetry.IN_WORKER):
+            found = telemetry._stats.__wrapped__(places)
+            assert callable(found.incr)
+            assert callable(found.gauge)
+
+    def test_older_airflows_keep_them_in_a_class(self, monkeypatch):
+        module = ModuleType("old_stats")
+        module.Stats = Recorder()
+        monkeypatch.setitem(sys.modules, "old_stats", module)
+        assert telemetry._stats.__wrapped__(("no.such.module", "old_stats")) is module.Stats
+
+    def test_where_there_are_none_nothing_is_told(self):
+        assert telemetry._stats.__wrapped__(("no.such.module",)) is None
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    return exporter
+
+
+class TestSpans:
+    def test_a_span_has_its_attributes(self, spans):
+        with telemetry.span("runway.submit", route="image_to_video"):
+            pass
+        (span,) = spans.get_finished_spans()
+        assert span.name == "runway.submit"
+        assert dict(span.attributes) == {"route": "image_to_video"}
+
+    def test_of_an_error_only_the_class_is_kept(self, spans):
+        with pytest.raises(RunwayReadError), telemetry.span("runway.submit"):
+            raise RunwayReadError("https://e/x?token=secret")
+        (span,) = spans.get_finished_spans()
+        assert dict(span.attributes) == {"error.type": "RunwayReadError"}
+        assert not span.events
+        assert span.status.status_code is trace.StatusCode.ERROR
+        assert not span.status.description
+
+    def test_a_change_of_status_is_an_event_of_the_span_around_it(self, spans, story):
+        with trace.get_tracer("airflow").start_as_current_span("trigger.wait"):
+            for status in ("RUNNING", "RUNNING", "SUCCEEDED"):
+                story.heard(reading(status, output=("https://e/x.mp4?_jwt=secret",)))
+            story.ended(Finished(reading("SUCCEEDED")))
+        (span,) = spans.get_finished_spans()
+        assert [(event.name, dict(event.attributes)) for event in span.events] == [
+            ("runway.status", {"status": "RUNNING"}),
+            ("runway.status", {"status": "SUCCEEDED"}),
+            ("runway.ended", {"status": "SUCCEEDED", "reads": 3}),
+        ]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from airflow_runway.core.media.types import sniff
+from airflow_runway.transfers._saving.probe import measure
+
+
+class Watched(io.BytesIO):
+    """Counts what is read."""
+
+    count = 0
+
+    def read(self, size=-1):
+        piece = super().read(size)
+        self.count += len(piece)
+        return piece
+
+
+def clip(container, codec, **options):
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container, **options) as opened:
+        stream = opened.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+        for _ in range(48):
+            opened.mux(stream.encode(av.VideoFrame(64, 36, "yuv420p")))
+        opened.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp4", "libx264"), ("mov", "libx264"), ("webm", "libvpx")])
+def test_clips(container, codec):
+    content = clip(container, codec)
+    measures = measure(io.BytesIO(content), sniff(content))
+    assert (measures["width"], measures["height"], measures["fps"]) == (64, 36, 24)
+    assert measures["duration"] == pytest.approx(2, abs=0.05)
+
+
+def test_only_the_header_is_read():
+    padding = 64 * 2**20
+    content = clip("mp4", "libx264")
+    file = Watched(content + (padding).to_bytes(4, "big") + b"free" + bytes(padding - 8))
+    assert measure(file, "video/mp4")["width"] == 64
+    assert file.count < 4 * 2**20
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_pictures(kind):
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 36)).save(buffer, kind)
+    assert measure(buffer, sniff(buffer.getvalue())) == {"width": 64, "height": 36}
+
+
+def test_sound():
+    import wave
+
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))
+    assert measure(io.BytesIO(buffer.getvalue()), "audio/wav") == {"duration": 1.0}
+
+
+@pytest.mark.parametrize("media_type", ["video/mp4", "image/png", "audio/mpeg", "image/x-exr"])
+def test_what_cannot_be_measured_is_none_the_worse(media_type):
+    assert measure(io.BytesIO(b"\x00\x00\x00\x18ftypmp42" + bytes(5000)), media_type) == {}
+
+
+def test_without_the_libraries(monkeypatch):
+    import sys
+
+    content = clip("mp4", "libx264")
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert measure(io.BytesIO(content), "video/mp4") == {}
+    assert measure(io.BytesIO(b"\x89PNG"), "image/png") == {}
