@@ -17,8 +17,9 @@
     ├── RunwayReadError                  a read failed; the generation is untouched
     │   └── RunwayReadRefusedError    x    and would fail again: key revoked, wrong base URL
     ├── RunwayTaskError                  how a generation ended, other than well
-    │   ├── RunwayTaskFailedError     x    FAILED
-    │   ├── RunwayTransientFailureError    FAILED for an internal reason; another try may do better, and pays
+    │   ├── RunwayTaskFailureError         FAILED: except this one, and you catch both of
+    │   │   ├── RunwayTaskFailedError x      the same input would fail again
+    │   │   └── RunwayTransientFailureError  an internal reason; another try may do better, and pays
     │   ├── RunwayTaskCancelledError  x    CANCELLED
     │   ├── RunwayTaskTimeoutError    x    not finished at the deadline
     │   ├── RunwayTaskLostError       x    the server does not know it (any more)
@@ -33,16 +34,22 @@ Classes marked ``x`` are also Airflow's ``AirflowFailException``: the task fails
 by these in every mode. The others are no Airflow exceptions: Airflow's own retries stay in charge, and
 ``soft_fail`` does not hide them.
 
-This is the one inner module that imports from Airflow, for that single base class.
+What these errors are made of is decided in :mod:`airflow_runway.core`, which knows no Airflow: there an error is a
+value (:mod:`airflow_runway.core.facts`). :func:`error_of` makes the exception out of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_runway.core.models import RunwayTask
 
 __all__ = [
@@ -66,6 +73,7 @@ __all__ = [
     "RunwayTaskCancelledError",
     "RunwayTaskError",
     "RunwayTaskFailedError",
+    "RunwayTaskFailureError",
     "RunwayTaskLostError",
     "RunwayTaskTimeoutError",
     "RunwayTransferError",
@@ -75,7 +83,49 @@ __all__ = [
 
 
 class RunwayError(Exception):
-    """Everything that this provider raises on purpose."""
+    """Everything that this provider raises on purpose.
+
+    :param message: the sentence for people.
+    :param task: the last reading of the generation, if there was one.
+    :param status: HTTP status of the answer; ``None`` where no connection came about.
+    :param retry_after: seconds that the server asked to wait, if it did.
+    :param key_refused: whether it is the API key that is refused.
+    """
+
+    kind: ClassVar[ErrorKind] = ErrorKind.OTHER
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        task: RunwayTask | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+        key_refused: bool = False,
+    ) -> None:
+        super().__init__(message)
+        #: The same as a value, for events, journals and decisions.
+        self.facts = ErrorFacts(self.kind, message, task, status, retry_after, key_refused)
+
+    @property
+    def task(self) -> RunwayTask | None:
+        """The last reading of the generation, if there was one."""
+        return self.facts.task
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status of the answer; ``None`` where no connection came about."""
+        return self.facts.status
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asked to wait, if it did."""
+        return self.facts.retry_after
+
+    @property
+    def key_refused(self) -> bool:
+        """Whether it is the API key that is refused: a wait then reads the connection anew, once."""
+        return self.facts.key_refused
 
 
 class RunwayConfigurationError(RunwayError, AirflowFailException):
@@ -84,19 +134,16 @@ class RunwayConfigurationError(RunwayError, AirflowFailException):
     Costs nothing. Airflow does not retry; a retry would find the same.
     """
 
+    kind = ErrorKind.CONFIGURATION
+
 
 class RunwayMediaError(RunwayError):
     """An input file could not be read, uploaded, or is the output of a generation that has not ended.
 
     Nothing was sent and nothing was charged. A retry tries again.
-
-    :param message: the sentence for people.
-    :param retry_after: seconds that the server asked to wait, if it did.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    kind = ErrorKind.MEDIA
 
 
 class RunwayMediaRefusedError(RunwayMediaError, AirflowFailException):
@@ -105,19 +152,11 @@ class RunwayMediaRefusedError(RunwayMediaError, AirflowFailException):
     Nothing was sent and nothing was charged. Airflow does not retry; the same file would be refused again.
     """
 
+    kind = ErrorKind.MEDIA_REFUSED
+
 
 class RunwaySubmissionError(RunwayError):
-    """The gateway did not take the generation: nothing runs and nothing is charged.
-
-    :param message: the sentence for people.
-    :param status: HTTP status of the answer; ``None`` where no connection came about.
-    :param retry_after: seconds that the server asked to wait, if it did.
-    """
-
-    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after = retry_after
+    """The gateway did not take the generation: nothing runs and nothing is charged."""
 
 
 class RunwayRequestRefusedError(RunwaySubmissionError, AirflowFailException):
@@ -126,12 +165,16 @@ class RunwayRequestRefusedError(RunwaySubmissionError, AirflowFailException):
     Costs nothing. Airflow does not retry; the same request is refused again.
     """
 
+    kind = ErrorKind.REQUEST_REFUSED
+
 
 class RunwayAuthenticationError(RunwaySubmissionError, AirflowFailException):
     """The gateway refused the API key.
 
     Costs nothing. Airflow does not retry; mend the connection, then clear the task.
     """
+
+    kind = ErrorKind.AUTHENTICATION
 
 
 class RunwayOutOfCreditsError(RunwaySubmissionError, AirflowFailException):
@@ -140,12 +183,16 @@ class RunwayOutOfCreditsError(RunwaySubmissionError, AirflowFailException):
     Costs nothing. Airflow does not retry; buy credits, then clear the task.
     """
 
+    kind = ErrorKind.OUT_OF_CREDITS
+
 
 class RunwayNotAcceptedError(RunwaySubmissionError):
     """The gateway did not take it now: a rate or daily limit, no channel, or no connection at all.
 
     Costs nothing. A retry sends it again, and pays once if it is taken then.
     """
+
+    kind = ErrorKind.NOT_ACCEPTED
 
 
 class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
@@ -155,12 +202,16 @@ class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
     gateway's own request history before clearing the task.
     """
 
+    kind = ErrorKind.AMBIGUOUS_SUBMISSION
+
 
 class RunwayJournalError(RunwayError):
     """What this task did before could not be read, or what it is about to do could not be written.
 
     Nothing was sent, nothing was charged. A retry tries again.
     """
+
+    kind = ErrorKind.JOURNAL
 
 
 class RunwayBudgetError(RunwayError, AirflowFailException):
@@ -169,60 +220,55 @@ class RunwayBudgetError(RunwayError, AirflowFailException):
     The message says what became of it and what that cost. Airflow does not retry.
     """
 
+    kind = ErrorKind.BUDGET
+
 
 class RunwayReadError(RunwayError):
     """A read came back without a usable answer (network, 5xx, garbage); the generation is untouched.
 
     Costs nothing. While waiting it is tolerated until the deadline; elsewhere a retry reads again.
-
-    :param message: the sentence for people.
-    :param retry_after: seconds that the server asked to wait, if it did.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    kind = ErrorKind.READ
 
 
 class RunwayReadRefusedError(RunwayReadError, AirflowFailException):
     """The gateway refused to let us read, and would again; the generation lives on.
 
     Costs nothing more. Airflow does not retry; mend the connection and clear the task: waiting resumes.
-
-    :param message: the sentence for people.
-    :param key_refused: whether it is the API key that is refused: a wait then reads the connection anew, once.
     """
 
-    def __init__(self, message: str, *, key_refused: bool = False) -> None:
-        super().__init__(message)
-        self.key_refused = key_refused
+    kind = ErrorKind.READ_REFUSED
 
 
 class RunwayTaskError(RunwayError):
-    """A generation did not end well.
+    """A generation did not end well."""
 
-    :param message: the sentence for people.
-    :param task: the last reading, if there was one.
+
+class RunwayTaskFailureError(RunwayTaskError):
+    """The generation FAILED, whatever a retry may do about it; failure text, code and cost are in the message.
+
+    Never raised itself: which of its two children it is says whether Airflow retries, and so pays again.
     """
 
-    def __init__(self, message: str, *, task: RunwayTask | None = None) -> None:
-        super().__init__(message)
-        self.task = task
 
-
-class RunwayTaskFailedError(RunwayTaskError, AirflowFailException):
+class RunwayTaskFailedError(RunwayTaskFailureError, AirflowFailException):
     """The generation FAILED; failure text, code and cost are in the message and in ``task``.
 
     Airflow does not retry: another try would be another generation, and another charge.
     """
 
+    kind = ErrorKind.TASK_FAILED
 
-class RunwayTransientFailureError(RunwayTaskError):
+
+class RunwayTransientFailureError(RunwayTaskFailureError):
     """The generation FAILED for a reason that another try may not meet (internal, provider down).
 
     Only operators that wait raise it: a sensor's retry could but read the same again. Where the operator has
     ``retries``, each makes, and pays for, another generation.
     """
+
+    kind = ErrorKind.TRANSIENT_FAILURE
 
 
 class RunwayTaskCancelledError(RunwayTaskError, AirflowFailException):
@@ -231,12 +277,16 @@ class RunwayTaskCancelledError(RunwayTaskError, AirflowFailException):
     Airflow does not retry.
     """
 
+    kind = ErrorKind.TASK_CANCELLED
+
 
 class RunwayTaskTimeoutError(RunwayTaskError, AirflowFailException):
     """The generation had not finished at the deadline. It goes on, and is charged if it finishes.
 
     Airflow does not retry; a sensor with the same id picks it up again at no cost.
     """
+
+    kind = ErrorKind.TASK_TIMEOUT
 
 
 class RunwayTaskLostError(RunwayTaskError, AirflowFailException):
@@ -245,12 +295,16 @@ class RunwayTaskLostError(RunwayTaskError, AirflowFailException):
     It may have cost. Airflow does not retry.
     """
 
+    kind = ErrorKind.TASK_LOST
+
 
 class RunwayOutputMissingError(RunwayTaskError, AirflowFailException):
     """The server says SUCCEEDED, again and again, and shows no output. It was most likely charged.
 
     Airflow does not retry; the id is in the message for the gateway's support.
     """
+
+    kind = ErrorKind.OUTPUT_MISSING
 
 
 class RunwayBatchError(RunwayError, AirflowFailException):
@@ -260,12 +314,16 @@ class RunwayBatchError(RunwayError, AirflowFailException):
     for, and what failed is submitted, and paid for, again; moderated items and lost answers are left alone.
     """
 
+    kind = ErrorKind.BATCH
+
 
 class RunwayBatchIncompleteError(RunwayError):
     """Some items of a batch did not end well, each for a reason that another try may not meet.
 
     Each of the task's ``retries`` does what a clear does: only what failed is submitted, and paid for, again.
     """
+
+    kind = ErrorKind.BATCH_INCOMPLETE
 
 
 class RunwayTransferError(RunwayError):
@@ -274,9 +332,49 @@ class RunwayTransferError(RunwayError):
     Costs nothing: a retry reads the task for a fresh link and downloads again.
     """
 
+    kind = ErrorKind.TRANSFER
+
 
 class RunwayTransferRefusedError(RunwayTransferError, AirflowFailException):
     """An output cannot be taken as it is (not a media file, an unsafe address, a bad destination).
 
     Airflow does not retry; the same would come again. The generation itself is untouched.
     """
+
+    kind = ErrorKind.TRANSFER_REFUSED
+
+
+def _concrete(base: type[RunwayError]) -> Iterator[type[RunwayError]]:
+    for child in base.__subclasses__():
+        if "kind" in vars(child):
+            yield child
+        yield from _concrete(child)
+
+
+_CLASSES: dict[ErrorKind, type[RunwayError]] = {
+    ErrorKind.OTHER: RunwayError,
+    **{child.kind: child for child in _concrete(RunwayError)},
+}
+
+
+def error_of(facts: ErrorFacts) -> RunwayError:
+    """The exception of a kind.
+
+    :param facts: what ``core`` decided, or what an event carried.
+    """
+    return _CLASSES[facts.kind](
+        facts.message,
+        task=facts.task,
+        status=facts.status,
+        retry_after=facts.retry_after,
+        key_refused=facts.key_refused,
+    )
+
+
+@contextmanager
+def runway_errors() -> Iterator[None]:
+    """Around calls into ``core``: what it cannot go on with is raised as the exception of its kind."""
+    try:
+        yield
+    except CoreError as error:
+        raise error_of(error.facts) from None

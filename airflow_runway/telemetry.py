@@ -18,16 +18,15 @@ import time
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_runway.exceptions import RunwayError, RunwayTaskLostError, RunwayTaskTimeoutError
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.polling.decisions import Finished
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Iterator, Mapping
 
-    from airflow_runway.core.models import RunwayTask
-    from airflow_runway.core.polling.decisions import Finished, GaveUp
+    from airflow_runway.core.polling.decisions import GaveUp, Reading
 
 #: Where Airflow's statistics are set up, by the process that we are in; the first that exists. In a triggerer
 #: of 3.3 those of the Task SDK exist as well, but nobody has told them where to send anything.
@@ -35,6 +34,22 @@ IN_TRIGGERER = ("airflow.observability.stats", "airflow.stats")
 IN_WORKER = ("airflow.sdk.observability.stats", *IN_TRIGGERER)
 
 UNREADABLE = "unreadable"
+
+
+class Log(Protocol):
+    """A logger, Airflow's or Python's own."""
+
+    def debug(self, message: str, /, *args: object) -> object:
+        """For whoever looks for a fault."""
+
+    def info(self, message: str, /, *args: object) -> object:
+        """What happens."""
+
+    def warning(self, message: str, /, *args: object) -> object:
+        """What may need somebody."""
+
+    def error(self, message: str, /, *args: object) -> object:
+        """What needs somebody."""
 
 
 def count(places: tuple[str, ...], name: str, amount: float = 1, **tags: str) -> None:
@@ -104,7 +119,7 @@ def span(name: str, **attributes: str) -> Iterator[Any]:
             raise
 
 
-def mention(name: str, **attributes: str | int | float) -> None:
+def add_span_event(name: str, **attributes: str | int | float) -> None:
     """Add an event to the span that we are in, e.g. the one that Airflow keeps for a trigger.
 
     :param name: e.g. ``runway.status``.
@@ -118,8 +133,8 @@ def mention(name: str, **attributes: str | int | float) -> None:
         pass
 
 
-class Story:
-    """Tells of one wait: a line when the status changes, one when it ends.
+class WaitLog:
+    """Logs one wait: a line when the status changes, one when it ends.
 
     Repeated trouble goes to DEBUG, an unchanged status nowhere: a line costs a triggerer more than the read.
 
@@ -127,7 +142,7 @@ class Story:
     :param runway_task_id: whose.
     """
 
-    def __init__(self, log: logging.Logger | Any, runway_task_id: str) -> None:
+    def __init__(self, log: Log, runway_task_id: str) -> None:
         self.runway_task_id = runway_task_id
         self._log = log
         self._began = time.monotonic()
@@ -135,18 +150,18 @@ class Story:
         self._status = ""
         self._failed = 0
 
-    def heard(self, found: RunwayTask | RunwayError) -> str:
-        """Tell what a look brought.
+    def looked(self, found: Reading) -> str:
+        """Log what a look brought, if it is new.
 
         :param found: the reading, or how it failed.
         :returns: a word for it, for metrics.
         """
         self._looks += 1
-        if isinstance(found, RunwayError):
-            # The words may differ each time; that it cannot be read is told once.
-            tell = self._log.debug if self._failed else self._log.warning
+        if isinstance(found, ErrorFacts):
+            # The words may differ each time; that it cannot be read is logged once.
+            write = self._log.debug if self._failed else self._log.warning
             self._failed += 1
-            tell("Runway task %s: %s", self.runway_task_id, found)
+            write("Runway task %s: %s", self.runway_task_id, found)
             return UNREADABLE
         if self._failed:
             self._log.info(
@@ -156,16 +171,16 @@ class Story:
         status = found.status.value
         if status != self._status:
             self._log.info("Runway task %s: %s", self.runway_task_id, status)
-            mention("runway.status", status=status)
+            add_span_event("runway.status", status=status)
             self._status = status
         return status
 
     def ended(self, decision: Finished | GaveUp) -> None:
-        """Tell that the wait is over, here.
+        """Log that the wait is over, here.
 
         :param decision: how.
         """
-        word = ending(decision)
+        word = ending_word(decision)
         seconds = time.monotonic() - self._began
         self._log.info(
             "Runway task %s: %s, after %d read(s) in %.0f s of waiting here.",
@@ -174,29 +189,29 @@ class Story:
             self._looks,
             seconds,
         )
-        mention("runway.ended", status=word, reads=self._looks)
+        add_span_event("runway.ended", status=word, reads=self._looks)
 
 
-def ending(decision: Finished | GaveUp) -> str:
+#: How a wait ended without the server's last word.
+_GIVEN_UP = {ErrorKind.TASK_TIMEOUT: "TIMED_OUT", ErrorKind.TASK_LOST: "LOST"}
+
+
+def ending_word(decision: Finished | GaveUp) -> str:
     """How a wait ended, in one word.
 
     :param decision: the last one.
     """
-    if (error := getattr(decision, "error", None)) is None:
-        task: RunwayTask = decision.task  # type: ignore[union-attr]
-        return task.status.value
-    if isinstance(error, RunwayTaskTimeoutError):
-        return "TIMED_OUT"
-    return "LOST" if isinstance(error, RunwayTaskLostError) else "GAVE_UP"
+    if isinstance(decision, Finished):
+        return decision.task.status.value
+    return _GIVEN_UP.get(decision.error.kind, "GAVE_UP")
 
 
-def finished(decision: Finished | GaveUp) -> None:
+def count_ending(decision: Finished | GaveUp) -> None:
     """Count a wait that ended in this worker, and what its generation cost.
 
     :param decision: how it ended.
     """
-    word = ending(decision)
+    word = ending_word(decision)
     count(IN_WORKER, "runway.finished", status=word)
-    task = getattr(decision, "task", None)
-    if task is not None and task.cost_credits:
-        count(IN_WORKER, "runway.credits", task.cost_credits, status=word)
+    if isinstance(decision, Finished) and decision.task.cost_credits:
+        count(IN_WORKER, "runway.credits", decision.task.cost_credits, status=word)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 
 class TaskStatus(StrEnum):
@@ -51,6 +51,19 @@ _FINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLE
 _UNSEEN = frozenset({TaskStatus.NOT_VISIBLE, TaskStatus.GONE})
 
 
+class TaskResult(TypedDict):
+    """The dict that sensors and waiting operators return: plain JSON values."""
+
+    id: str
+    status: str
+    #: Signed URLs, good for 24 to 48 hours on the official API.
+    output: list[str]
+    cost_credits: float | None
+    created_at: str | None
+    failure: str | None
+    failure_code: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunwayTask:
     """One reading of a generation."""
@@ -82,12 +95,8 @@ class RunwayTask:
         """Whether a numeric gateway showed the record that it has for new and for unknown tasks alike."""
         return self.status is TaskStatus.NOT_VISIBLE and self.raw_status == "0"
 
-    def as_result(self) -> dict[str, Any]:
-        """The dict that sensors and waiting operators return.
-
-        :returns: ``id``, ``status``, ``output``, ``cost_credits``, ``created_at``, ``failure``,
-            ``failure_code``: plain JSON values.
-        """
+    def as_result(self) -> TaskResult:
+        """The dict that sensors and waiting operators return."""
         return {
             "id": self.id,
             "status": self.status.value,

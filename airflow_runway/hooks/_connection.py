@@ -1,10 +1,10 @@
-"""What a hook's calls travel on: one checked connection, its sessions, and conversations driven over them."""
+"""What a hook's calls travel on: one checked connection, its sessions, and exchanges run over them."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
@@ -12,23 +12,23 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_runway.core.protocol.connection import ConnectionSettings, read_connection
-from airflow_runway.core.protocol.exchanges import Conversation, NoAnswerError
-from airflow_runway.exceptions import RunwayReadRefusedError
+from airflow_runway.core.protocol.exchanges import Exchange, NoAnswerError
+from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _transport
-from airflow_runway.hooks._shared_session import shared_client
+from airflow_runway.hooks._shared_session import shared_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from airflow.sdk import Connection
 
-    from airflow_runway.hooks._shared_session import SharedClient
+    from airflow_runway.hooks._shared_session import SharedSession
 
 T = TypeVar("T")
 
 
-class ConversingHook(HttpHook):
-    """Holds conversations over one connection of type ``runway``, blocking or in an event loop.
+class ConnectionHook(HttpHook):
+    """Runs exchanges over one connection of type ``runway``, blocking or in an event loop.
 
     Built on the HTTP provider's hook, with three differences that money and secrets ask for: of the
     connection's extra only known keys are read (none becomes a header), redirects are never followed, and
@@ -40,15 +40,28 @@ class ConversingHook(HttpHook):
     def __init__(self, runway_conn_id: str) -> None:
         super().__init__(http_conn_id=runway_conn_id)
         self.runway_conn_id = runway_conn_id
+        self._settings: ConnectionSettings | None = None
+        self._session: requests.Session | None = None
 
-    @cached_property
+    @property
     def settings(self) -> ConnectionSettings:
-        """The checked connection, looked up once per hook.
+        """The checked connection, looked up once per hook, and again after its key was refused.
 
         :raises RunwayConfigurationError: naming the field and the remedy.
         """
-        connection = self.get_connection(self.runway_conn_id)
-        return self._checked(connection, connection.extra_dejson)
+        if self._settings is None:
+            connection = self.get_connection(self.runway_conn_id)
+            self._settings = self._checked(connection, connection.extra_dejson)
+        return self._settings
+
+    def detached(self, timeout: float) -> Self:
+        """A hook with the same, already checked connection, a session of its own, and less patience.
+
+        :param timeout: seconds that one HTTP answer may take.
+        """
+        other = type(self)(self.runway_conn_id)
+        other._settings = replace(self.settings, timeout=min(timeout, self.settings.timeout))
+        return other
 
     async def asettings(self) -> ConnectionSettings:
         """:attr:`settings` for an event loop, not cached."""
@@ -62,14 +75,15 @@ class ConversingHook(HttpHook):
         return self._checked(connection, await get_async_extra_dejson(connection))
 
     def _checked(self, connection: Connection, extra: Mapping[str, Any]) -> ConnectionSettings:
-        settings = read_connection(
-            self.runway_conn_id,
-            host=connection.host,
-            schema=connection.schema,
-            port=connection.port,
-            password=connection.password,
-            extra=extra,
-        )
+        with runway_errors():
+            settings = read_connection(
+                self.runway_conn_id,
+                host=connection.host,
+                schema=connection.schema,
+                port=connection.port,
+                password=connection.password,
+                extra=extra,
+            )
         if settings.ignored:
             self.log.warning(
                 "Connection %r: extra keys that mean nothing here are ignored: %s.",
@@ -98,48 +112,46 @@ class ConversingHook(HttpHook):
         session.verify = settings.verify
         return self._configure_session_from_mount_adapters(session)
 
-    @cached_property
-    def _session(self) -> requests.Session:
-        return self.get_conn()
+    def run_exchange(self, exchange: Exchange[T]) -> T:
+        """Run an exchange with requests; see :mod:`airflow_runway.core.protocol.exchanges`.
 
-    def hold(self, conversation: Conversation[T]) -> T:
-        """Drive a conversation with requests; see :mod:`airflow_runway.core.protocol.exchanges`.
-
-        :param conversation: what is to be said.
+        :param exchange: what is to be said.
         """
         try:
-            return self._held(conversation)
+            with runway_errors():
+                return self._run(exchange)
         except RunwayReadRefusedError as error:
             if error.key_refused:
                 # The next call reads the connection anew: somebody may have changed the key.
-                self.__dict__.pop("_session", None)
-                self.__dict__.pop("settings", None)
+                self._session = self._settings = None
             raise
 
-    def _held(self, conversation: Conversation[T]) -> T:
+    def _run(self, exchange: Exchange[T]) -> T:
+        if self._session is None:
+            self._session = self.get_conn()
         try:
-            call = next(conversation)
+            call = next(exchange)
             while True:
                 try:
-                    answer = _transport.send(self._session, self.settings, call)
+                    response = _transport.send(self._session, self.settings, call)
                 except NoAnswerError as silence:
-                    call = conversation.throw(silence)
+                    call = exchange.throw(silence)
                 else:
-                    call = conversation.send(answer)
+                    call = exchange.send(response)
         except StopIteration as end:
             result: T = end.value
             return result
 
-    async def ahold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
-        """Drive a conversation with aiohttp; see :meth:`hold`.
+    async def arun_exchange(self, begin: Callable[[ConnectionSettings], Exchange[T]]) -> T:
+        """Run an exchange with aiohttp; see :meth:`run_exchange`.
 
-        :param begin: makes the conversation, once the connection is known.
+        :param begin: makes the exchange, once the connection is known.
         """
-        async with self.kept_open() as client:
-            return await client.hold(begin)
+        async with self.kept_open() as session:
+            return await session.run(begin)
 
     @asynccontextmanager
-    async def kept_open(self) -> AsyncIterator[SharedClient]:
+    async def kept_open(self) -> AsyncIterator[SharedSession]:
         """Keep the event loop's shared session for this connection open over several async calls."""
-        async with shared_client(self.runway_conn_id, self.asettings) as client:
-            yield client
+        async with shared_session(self.runway_conn_id, self.asettings) as session:
+            yield session

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_runway.core.endings import Cancelled, Failed, Succeeded, ending_of
+from airflow_runway.core.limits import LARGEST_INLINE, READ_ATTEMPTS, SMALLEST_UPLOAD
 from airflow_runway.core.media.checks import (
-    LARGEST_INLINE,
-    SMALLEST_UPLOAD,
     check_address,
     check_file,
     check_inline,
-    refusal,
+    file_refused,
     shown,
 )
 from airflow_runway.core.media.references import (
@@ -35,28 +35,24 @@ from airflow_runway.core.media.references import (
     references_in,
     replaced,
 )
-from airflow_runway.core.models import TaskStatus
-from airflow_runway.core.protocol.errors import unhappy_ending
 from airflow_runway.core.protocol.exchanges import checked_task_id
 from airflow_runway.exceptions import (
     RunwayMediaError,
     RunwayMediaRefusedError,
     RunwayReadError,
     RunwayReadRefusedError,
+    runway_errors,
 )
 from airflow_runway.hooks import _stored_file
 from airflow_runway.hooks._uploads import Uploads
 
 if TYPE_CHECKING:
     from airflow_runway.core.media.references import Place
+    from airflow_runway.hooks._ports import MediaHook
     from airflow_runway.hooks._stored_file import StoredFile
-    from airflow_runway.hooks.runway import RunwayHook
-
-#: Tries of the reading that fetches the link of an earlier generation.
-_ATTEMPTS_FOR_LINK = 3
 
 
-class PreparedRequest:
+class RequestWithMedia:
     """A request whose media have been looked at and found fit.
 
     :param payload: the body as the author wrote it.
@@ -92,11 +88,12 @@ class RequestMedia:
     :param hook: the connection that the requests go to.
     """
 
-    def __init__(self, hook: RunwayHook) -> None:
+    def __init__(self, hook: MediaHook) -> None:
         self._hook = hook
         self.uploads = Uploads(hook)
 
-    def look(self, payload: Mapping[str, Any]) -> PreparedRequest:
+    @runway_errors()
+    def look(self, payload: Mapping[str, Any]) -> RequestWithMedia:
         """Read and check every file that a request names. No request is made to the gateway.
 
         :param payload: the body as the author wrote it.
@@ -113,7 +110,7 @@ class RequestMedia:
                 names[reference.place] = identity_of_content(file.sha256)
             else:
                 names[reference.place] = identity_of(reference) or reference.uri
-        return PreparedRequest(payload, replaced(payload, names), files, self)
+        return RequestWithMedia(payload, replaced(payload, names), files, self)
 
     def _checked(self, reference: Reference) -> StoredFile | None:
         settings = self._hook.settings
@@ -130,6 +127,7 @@ class RequestMedia:
             self._hook.log.warning("%s", warning)
         return file
 
+    @runway_errors()
     def upload(self, path_or_uri: str) -> str:
         """See :meth:`~airflow_runway.hooks.runway.RunwayHook.upload`.
 
@@ -137,16 +135,17 @@ class RequestMedia:
         """
         reference = Reference(path_or_uri, "", ("upload",))
         if reference.source is not Source.STORAGE:
-            raise refusal(reference, "is no file in storage (s3://..., file:///..., /...)")
+            raise file_refused(reference, "is no file in storage (s3://..., file:///..., /...)")
         gateway = self._hook.settings.gateway
         if gateway.uploads is None:
-            raise refusal(reference, f"cannot be uploaded: {gateway.title} documents no uploads")
+            raise file_refused(reference, f"cannot be uploaded: {gateway.title} documents no uploads")
         file = self._checked(reference)
         assert file is not None  # noqa: S101 - for the type checker; it lies in storage
         return self.uploads.uri_of(file)
 
+    @runway_errors()
     def ready(self, payload: Mapping[str, Any], files: Mapping[Place, StoredFile]) -> dict[str, Any]:
-        """See :meth:`PreparedRequest.body`.
+        """See :meth:`RequestWithMedia.body`.
 
         :param payload: the body as the author wrote it.
         :param files: what lies in storage, by place.
@@ -177,7 +176,7 @@ class RequestMedia:
         elif uploads:
             how, value = "as an ephemeral upload", self.uploads.uri_of(file)
         else:
-            raise refusal(
+            raise file_refused(
                 reference,
                 f"has {file.facts.size} bytes, {length} characters as a data: URI; {gateway.title} takes "
                 f"{LARGEST_INLINE} and documents no uploads. Give an https:// URL that it can fetch, e.g. "
@@ -198,17 +197,17 @@ class RequestMedia:
         runway_task_id, index = output_of(reference.uri) or ("", 0)
         where = f"{reference.field} wants output {index} of Runway task {runway_task_id}"
         try:
-            task = self._hook.get_task(checked_task_id(runway_task_id), attempts=_ATTEMPTS_FOR_LINK)
+            task = self._hook.get_task(checked_task_id(runway_task_id), attempts=READ_ATTEMPTS)
         except RunwayReadRefusedError as error:
             raise RunwayMediaRefusedError(
                 f"{where}, which cannot be read. Nothing was sent. {error}"
             ) from None
         except RunwayReadError as error:
             raise RunwayMediaError(f"{where}, which could not be read. Nothing was sent. {error}") from None
-        ending = unhappy_ending(task)
-        if ending is not None:
-            raise RunwayMediaRefusedError(f"{where}, which is not there. Nothing was sent. {ending}")
-        if task.status is not TaskStatus.SUCCEEDED:
+        ending = ending_of(task)
+        if isinstance(ending, Failed | Cancelled):
+            raise RunwayMediaRefusedError(f"{where}, which is not there. Nothing was sent. {ending.error}")
+        if not isinstance(ending, Succeeded):
             raise RunwayMediaError(
                 f"{where}, which is {task.status}. Nothing was sent and nothing was charged. Put a RunwayTaskSensor "
                 "before this task; a retry looks again."

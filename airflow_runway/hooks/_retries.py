@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from airflow_runway.exceptions import (
+    RunwayError,
     RunwayMediaError,
     RunwayMediaRefusedError,
     RunwayNotAcceptedError,
@@ -15,7 +16,9 @@ from airflow_runway.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_runway.hooks.runway import RunwayHook
+    from collections.abc import Callable
+
+    from airflow_runway.hooks._ports import Retries
 
 #: A submission that was provably not taken is sent again at most this often, in all.
 SUBMIT_ATTEMPTS = 3
@@ -25,34 +28,35 @@ UPLOAD_ATTEMPTS = 3
 LONGEST_PAUSE_IN_WORKER = 30.0
 
 
-def resending(hook: RunwayHook) -> dict[str, Any]:
+def resend(hook: Retries) -> dict[str, Any]:
     """Send a create again where the gateway provably did not take it, and not for long.
 
     :param hook: whose pauses and log.
     """
-    return _again(hook, SUBMIT_ATTEMPTS, _may_be_sent_again)
+    return _settings(hook, SUBMIT_ATTEMPTS, _may_be_sent_again)
 
 
-def rereading(hook: RunwayHook, attempts: int) -> dict[str, Any]:
+def reread(hook: Retries, attempts: int) -> dict[str, Any]:
     """Read again after trouble that may pass.
 
     :param hook: whose pauses and log.
     :param attempts: tries in all.
     """
-    return _again(hook, attempts, _may_be_read_again)
+    return _settings(hook, attempts, _may_be_read_again)
 
 
-def uploading(hook: RunwayHook) -> dict[str, Any]:
+def reupload(hook: Retries) -> dict[str, Any]:
     """Upload again after trouble that may pass: it is free.
 
     :param hook: whose pauses and log.
     """
-    return _again(hook, UPLOAD_ATTEMPTS, _may_be_uploaded_again)
+    return _settings(hook, UPLOAD_ATTEMPTS, _may_be_uploaded_again)
 
 
-def _again(hook: RunwayHook, attempts: int, retried: Any) -> dict[str, Any]:
+def _settings(hook: Retries, attempts: int, retried: Callable[[BaseException], bool]) -> dict[str, Any]:
     def pause(state: tenacity.RetryCallState) -> float:
-        asked = getattr(_error(state), "retry_after", None) or 0.0
+        error = _error(state)
+        asked = (error.retry_after if isinstance(error, RunwayError) else None) or 0.0
         return max(hook.pause_between_tries(state), min(asked, LONGEST_PAUSE_IN_WORKER))
 
     def say(state: tenacity.RetryCallState) -> None:

@@ -1,7 +1,7 @@
 """One aiohttp session and one connection look-up for everybody who uses a connection in an event loop.
 
 In a triggerer a look-up takes some 20 ms and is served one after another, and a session of one's own costs
-six times the CPU per read: a thousand waiting clips must share both. Clients are kept per event loop,
+six times the CPU per read: a thousand waiting clips must share both. Sessions are kept per event loop,
 because ``dag.test()`` and tests make a new loop each time, and closed with their last user.
 
 A look-up is good for ten minutes, or until the key is refused. It is then repeated once for all, behind their
@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway.core.protocol.exchanges import NoAnswerError
-from airflow_runway.exceptions import RunwayReadRefusedError
+from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _transport
 
 if TYPE_CHECKING:
     import aiohttp
 
     from airflow_runway.core.protocol.connection import ConnectionSettings
-    from airflow_runway.core.protocol.exchanges import Call, Conversation
-    from airflow_runway.core.protocol.responses import Answer
+    from airflow_runway.core.protocol.exchanges import Call, Exchange
+    from airflow_runway.core.protocol.responses import Response
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class _Opened:
     outdated: bool = False
 
 
-class SharedClient:
+class SharedSession:
     """Opened by its first call, by whoever comes first; all others wait for that.
 
     :param look_up: reads the connection.
@@ -69,7 +69,7 @@ class SharedClient:
         """The connection, looked up once."""
         return (await self._opened()).settings
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: Call) -> Response:
         """Send a call over the shared session.
 
         :param call: what to send.
@@ -77,30 +77,34 @@ class SharedClient:
         """
         return await self._send(await self._opened(), call)
 
-    async def hold(self, begin: Callable[[ConnectionSettings], Conversation[T]]) -> T:
-        """Drive a conversation over the shared session. A refused key has the connection looked up anew.
+    async def run(self, begin: Callable[[ConnectionSettings], Exchange[T]]) -> T:
+        """Run an exchange over the shared session. A refused key has the connection looked up anew.
 
-        :param begin: makes the conversation, once the connection is known.
-        :raises Exception: what the conversation raises, or what kept the connection from being looked up.
+        :param begin: makes the exchange, once the connection is known.
+        :raises Exception: what the exchange comes to, or what kept the connection from being looked up.
         """
         opened = await self._opened()
-        conversation = begin(opened.settings)
         try:
-            call = next(conversation)
-            while True:
-                try:
-                    answer = await self._send(opened, call)
-                except NoAnswerError as silence:
-                    call = conversation.throw(silence)
-                else:
-                    call = conversation.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+            with runway_errors():
+                return await self._run(opened, begin(opened.settings))
         except RunwayReadRefusedError as error:
             if error.key_refused:
                 self.renew(opened.settings)
             raise
+
+    async def _run(self, opened: _Opened, exchange: Exchange[T]) -> T:
+        try:
+            call = next(exchange)
+            while True:
+                try:
+                    response = await self._send(opened, call)
+                except NoAnswerError as silence:
+                    call = exchange.throw(silence)
+                else:
+                    call = exchange.send(response)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     def renew(self, outdated: ConnectionSettings) -> None:
         """Look the connection up again before the next call, since its key was refused.
@@ -111,7 +115,7 @@ class SharedClient:
             opened, self._current = self._current, None
             self._retire(opened)
 
-    async def _send(self, opened: _Opened, call: Call) -> Answer:
+    async def _send(self, opened: _Opened, call: Call) -> Response:
         opened.calls += 1
         try:
             return await _transport.asend(opened.session, opened.settings, call)
@@ -186,34 +190,34 @@ def _look_at_error(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedClient]] = (
+_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedSession]] = (
     weakref.WeakKeyDictionary()
 )
 _closings: set[asyncio.Task[None]] = set()
 
 
 @asynccontextmanager
-async def shared_client(conn_id: str, look_up: LookUp) -> AsyncIterator[SharedClient]:
-    """The client of a connection in the running event loop; closed when its last user leaves.
+async def shared_session(conn_id: str, look_up: LookUp) -> AsyncIterator[SharedSession]:
+    """The session of a connection in the running event loop; closed when its last user leaves.
 
     :param conn_id: the connection's id.
     :param look_up: reads the connection, if this is the first user.
     """
-    of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
-    client = of_loop.setdefault(conn_id, SharedClient(look_up))
-    client.users += 1
+    of_loop = _sessions.setdefault(asyncio.get_running_loop(), {})
+    session = of_loop.setdefault(conn_id, SharedSession(look_up))
+    session.users += 1
     try:
-        yield client
+        yield session
     finally:
-        client.users -= 1
-        if not client.users:
-            if of_loop.get(conn_id) is client:
+        session.users -= 1
+        if not session.users:
+            if of_loop.get(conn_id) is session:
                 del of_loop[conn_id]
-            await finished(client.close())
+            await finish_despite_cancellation(session.close())
 
 
-async def finished(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for work that is finished even if the waiting is cancelled.
+async def finish_despite_cancellation(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work that goes on to its end even if the waiting is cancelled.
 
     :param work: e.g. closing a session: Airflow cancels a trigger again every second.
     """

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_runway.core.media.checks import LARGEST_INLINE, LARGEST_UPLOAD, File, refusal, shown
+from airflow_runway.core.limits import LARGEST_INLINE, LARGEST_UPLOAD
+from airflow_runway.core.media.checks import File, file_refused, shown
 from airflow_runway.core.media.types import HEAD, family, sniff
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayMediaError
+from airflow_runway.exceptions import RunwayMediaError, runway_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_runway.core.facts import CoreError
     from airflow_runway.core.media.references import Reference
 
 _PIECE = 2**20
@@ -61,6 +63,7 @@ class StoredFile:
             )
 
 
+@runway_errors()
 def read(reference: Reference) -> StoredFile:
     """Read a file once, to its end, in constant memory.
 
@@ -77,7 +80,7 @@ def read(reference: Reference) -> StoredFile:
     except Exception as error:
         raise _unreadable(reference, error) from None
     if size > LARGEST_UPLOAD:
-        raise refusal(reference, f"has {size} bytes; {LARGEST_UPLOAD} is the most that can be uploaded")
+        raise file_refused(reference, f"has {size} bytes; {LARGEST_UPLOAD} is the most that can be uploaded")
     kept: bytearray | None = bytearray() if size <= LARGEST_INLINE else None
     digest, count, head = hashlib.sha256(), 0, b""
     with _opened(reference) as file:
@@ -87,7 +90,7 @@ def read(reference: Reference) -> StoredFile:
             digest.update(piece)
             count += len(piece)
             if count > LARGEST_UPLOAD:
-                raise refusal(
+                raise file_refused(
                     reference, f"has more than {LARGEST_UPLOAD} bytes, the most that can be uploaded"
                 )
             if kept is not None:
@@ -105,8 +108,8 @@ def _path(reference: Reference) -> ObjectStoragePath:
         raise _no_storage(reference, error) from None
 
 
-def _no_storage(reference: Reference, error: Exception) -> RunwayMediaError:
-    return refusal(
+def _no_storage(reference: Reference, error: Exception) -> CoreError:
+    return file_refused(
         reference,
         f"cannot be opened: {type(error).__name__}: {redact(error, limit=160)}. Is the provider of that storage "
         "installed",
@@ -114,10 +117,9 @@ def _no_storage(reference: Reference, error: Exception) -> RunwayMediaError:
 
 
 def _opened(reference: Reference) -> BinaryIO:
+    path = _path(reference)
     try:
-        opened: BinaryIO = _path(reference).open("rb")
-    except RunwayMediaError:
-        raise
+        opened: BinaryIO = path.open("rb")
     except Exception as error:
         raise _unreadable(reference, error) from None
     return opened

@@ -21,7 +21,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from airflow_runway import __version__
 from airflow_runway.core.protocol.exchanges import NoAnswerError
 from airflow_runway.core.protocol.gateways import VERSION_HEADER
-from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.core.redaction import redact
 
@@ -97,7 +97,7 @@ def request_options(settings: ConnectionSettings) -> dict[str, Any]:
     }
 
 
-def send(session: requests.Session, settings: ConnectionSettings, call: Call) -> Answer:
+def send(session: requests.Session, settings: ConnectionSettings, call: Call) -> Response:
     """Send a call with requests.
 
     :param session: carries headers and credential.
@@ -131,10 +131,10 @@ def send(session: requests.Session, settings: ConnectionSettings, call: Call) ->
     promised = response.headers.get("Content-Length", "")
     if promised.isdigit() and "Content-Encoding" not in response.headers:
         truncated = truncated or len(body) < int(promised)
-    return Answer(response.status_code, dict(response.headers), bytes(body), truncated)
+    return Response(response.status_code, dict(response.headers), bytes(body), truncated)
 
 
-async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, call: Call) -> Answer:
+async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, call: Call) -> Response:
     """Send a call with aiohttp; see :func:`send`.
 
     :param session: from :func:`open_session`.
@@ -156,7 +156,7 @@ async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, ca
                     # It came with its headers, as small answers do: no need for a timer and a loop.
                     body += response.content.read_nowait(LARGEST_ANSWER + 1)
                     truncated = len(body) > LARGEST_ANSWER
-                    return Answer(response.status, dict(response.headers), bytes(body), truncated)
+                    return Response(response.status, dict(response.headers), bytes(body), truncated)
                 async with asyncio.timeout(settings.timeout):
                     async for piece in response.content.iter_chunked(_PIECE):
                         body += piece
@@ -165,7 +165,7 @@ async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, ca
                             break
             except (aiohttp.ClientError, TimeoutError, OSError):
                 truncated = True
-            return Answer(response.status, dict(response.headers), bytes(body), truncated)
+            return Response(response.status, dict(response.headers), bytes(body), truncated)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         delivery = Delivery.NOT_SENT if isinstance(error, _NEVER_SENT_AIOHTTP) else Delivery.UNKNOWN
         raise NoAnswerError(delivery, _reason(error, settings)) from None

@@ -15,20 +15,21 @@ from urllib.parse import urlsplit
 import requests
 import tenacity
 
-from airflow_runway.core.media.checks import SMALLEST_UPLOAD, refusal, shown
+from airflow_runway.core.limits import SMALLEST_UPLOAD
+from airflow_runway.core.media.checks import file_refused, shown
 from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError
-from airflow_runway.hooks._retries import uploading
+from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError, runway_errors
+from airflow_runway.hooks._retries import reupload
 from airflow_runway.hooks._transport import request_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_runway.core.protocol.exchanges import UploadSlot
+    from airflow_runway.hooks._ports import MediaHook
     from airflow_runway.hooks._stored_file import StoredFile
-    from airflow_runway.hooks.runway import RunwayHook
 
 #: Seconds for which an upload may be named again: an hour less than the 24 that it lives (Runway's agent guides), so
 #: that a request which waits for its turn still finds it.
@@ -42,10 +43,11 @@ class Uploads:
     :param hook: the connection.
     """
 
-    def __init__(self, hook: RunwayHook) -> None:
+    def __init__(self, hook: MediaHook) -> None:
         self._hook = hook
         self._made: dict[str, tuple[str, float]] = {}
 
+    @runway_errors()
     def uri_of(self, file: StoredFile) -> str:
         """Upload a file, unless that was done less than 23 hours ago.
 
@@ -58,15 +60,19 @@ class Uploads:
         if time.time() < until:
             return uri
         if file.facts.size < SMALLEST_UPLOAD:
-            raise refusal(file.reference, f"has {file.facts.size} bytes; an upload needs {SMALLEST_UPLOAD}")
+            raise file_refused(
+                file.reference, f"has {file.facts.size} bytes; an upload needs {SMALLEST_UPLOAD}"
+            )
         # From the beginning of the upload, to be on the safe side.
         until = time.time() + LIFETIME
-        uri = tenacity.Retrying(**uploading(self._hook))(self._upload, file)
+        uri = tenacity.Retrying(**reupload(self._hook))(self._upload, file)
         self._made[file.sha256] = (uri, until)
         return uri
 
     def _upload(self, file: StoredFile) -> str:
-        slot = self._hook.hold(exchanges.asking_for_upload(self._hook.settings.gateway, filename_of(file)))
+        slot = self._hook.run_exchange(
+            exchanges.reserve_upload(self._hook.settings.gateway, filename_of(file))
+        )
         self._fill(slot, file)
         return slot.uri
 

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import tenacity
 
+from airflow_runway.core.journal import submission as journal
+from airflow_runway.core.limits import EVIDENCE_TIMEOUT
 from airflow_runway.core.protocol import exchanges
-from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
-from airflow_runway.hooks._connection import ConversingHook
+from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
+from airflow_runway.hooks._connection import ConnectionHook
 from airflow_runway.hooks._request_media import RequestMedia
-from airflow_runway.hooks._retries import rereading, resending
+from airflow_runway.hooks._retries import reread, resend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
     from airflow_runway.core.protocol.connection import ConnectionSettings
-    from airflow_runway.core.protocol.exchanges import Conversation
+    from airflow_runway.core.protocol.exchanges import Exchange
     from airflow_runway.core.protocol.gateways import Endpoint
-    from airflow_runway.hooks._request_media import PreparedRequest
-
-#: Seconds for a request that is only nice to have.
-LONGEST_ASIDE = 5.0
+    from airflow_runway.hooks._request_media import RequestWithMedia
 
 
-class RunwayHook(ConversingHook):
+class RunwayHook(ConnectionHook):
     """Talks to Runway, or to a gateway that resells it, over one Airflow connection.
 
     :param runway_conn_id: id of a connection of type ``runway``.
@@ -63,7 +61,7 @@ class RunwayHook(ConversingHook):
         """
         return self.send(route, self.prepare(payload).body())
 
-    def prepare(self, payload: Mapping[str, Any]) -> PreparedRequest:
+    def prepare(self, payload: Mapping[str, Any]) -> RequestWithMedia:
         """Look at the media that a request names: read from storage, checked, named by content. Free.
 
         :param payload: the JSON body.
@@ -78,8 +76,8 @@ class RunwayHook(ConversingHook):
         :param route: see there.
         :param body: the JSON body.
         """
-        again = tenacity.Retrying(**resending(self))
-        return again(lambda: self.hold(_submitting(self.settings, route, body)))
+        again = tenacity.Retrying(**resend(self))
+        return again(lambda: self.run_exchange(_submission(self.settings, route, body)))
 
     async def asubmit(self, route: str, payload: Mapping[str, Any]) -> Submission:
         """:meth:`submit` for an event loop.
@@ -87,9 +85,9 @@ class RunwayHook(ConversingHook):
         :param route: see there.
         :param payload: see there.
         """
-        async with self.kept_open() as client:
+        async with self.kept_open() as session:
             # Object storage is read by blocking calls, in a thread, where the connection cannot be looked up.
-            self.__dict__.setdefault("settings", await client.settings())
+            self._settings = self._settings or await session.settings()
             body = await asyncio.to_thread(lambda: self.prepare(payload).body())
         return await self.asend(route, body)
 
@@ -99,8 +97,8 @@ class RunwayHook(ConversingHook):
         :param route: see there.
         :param body: see there.
         """
-        again = tenacity.AsyncRetrying(**resending(self))
-        return await again(self.ahold, lambda settings: _submitting(settings, route, body))
+        again = tenacity.AsyncRetrying(**resend(self))
+        return await again(self.arun_exchange, lambda settings: _submission(settings, route, body))
 
     def upload(self, path_or_uri: str) -> str:
         """Make an ephemeral upload of a file. Free.
@@ -120,9 +118,11 @@ class RunwayHook(ConversingHook):
         :param attempts: tries in all, with growing pauses, where a read fails in passing.
         :raises RunwayReadError: no readable answer; the generation is untouched.
         """
-        again = tenacity.Retrying(**rereading(self, attempts))
+        again = tenacity.Retrying(**reread(self, attempts))
         return again(
-            lambda: self.hold(exchanges.reading(self.settings.gateway, runway_task_id, self._known_at))
+            lambda: self.run_exchange(
+                exchanges.read_task(self.settings.gateway, runway_task_id, self._known_at)
+            )
         )
 
     async def aget_task(self, runway_task_id: str) -> RunwayTask:
@@ -130,8 +130,8 @@ class RunwayHook(ConversingHook):
 
         :param runway_task_id: see there.
         """
-        return await self.ahold(
-            lambda settings: exchanges.reading(settings.gateway, runway_task_id, self._known_at)
+        return await self.arun_exchange(
+            lambda settings: exchanges.read_task(settings.gateway, runway_task_id, self._known_at)
         )
 
     def cancel_task(self, runway_task_id: str) -> CancelOutcome:
@@ -140,14 +140,16 @@ class RunwayHook(ConversingHook):
         :param runway_task_id: the id that :meth:`submit` returned.
         :returns: what became of it. Trouble on the way is an outcome, not an exception.
         """
-        return self.hold(exchanges.cancelling(self.settings.gateway, runway_task_id))
+        return self.run_exchange(exchanges.cancel_task(self.settings.gateway, runway_task_id))
 
     async def acancel_task(self, runway_task_id: str) -> CancelOutcome:
         """:meth:`cancel_task` for an event loop.
 
         :param runway_task_id: see there.
         """
-        return await self.ahold(lambda settings: exchanges.cancelling(settings.gateway, runway_task_id))
+        return await self.arun_exchange(
+            lambda settings: exchanges.cancel_task(settings.gateway, runway_task_id)
+        )
 
     def get_organization(self) -> dict[str, Any]:
         """Balance, limits and use of the account, as the official API gives them. Free.
@@ -155,7 +157,7 @@ class RunwayHook(ConversingHook):
         :raises RunwayConfigurationError: on a gateway without such a route.
         :raises RunwayReadError: no readable answer.
         """
-        return self.hold(exchanges.asking_for_organization(self.settings.gateway))
+        return self.run_exchange(exchanges.get_organization(self.settings.gateway))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether gateway and key go together, for Airflow's connection form. Free.
@@ -163,7 +165,7 @@ class RunwayHook(ConversingHook):
         :returns: success, and a sentence without any secret.
         """
         try:
-            return True, self.hold(exchanges.introducing(self.settings.gateway))
+            return True, self.run_exchange(exchanges.check_connection(self.settings.gateway))
         except RunwayReadRefusedError as error:
             return False, f"{error}{self._doubt_about_key()}"
         except RunwayError as error:
@@ -184,7 +186,7 @@ class RunwayHook(ConversingHook):
         if self.settings.gateway.organization is None:
             return {}
         try:
-            account = self.detached(LONGEST_ASIDE).get_organization()
+            account = self.detached(EVIDENCE_TIMEOUT).get_organization()
         except RunwayError:
             return {}
         usage = account.get("usage")
@@ -196,14 +198,22 @@ class RunwayHook(ConversingHook):
         }
         return {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
 
-    def detached(self, timeout: float) -> RunwayHook:
-        """A hook with the same, already checked connection, a session of its own, and less patience.
+    def fingerprint(self, route: str, payload: Mapping[str, Any]) -> str:
+        """What makes two requests over this connection the same; no request is made.
 
-        :param timeout: seconds that one HTTP answer may take.
+        :param route: the route's name.
+        :param payload: the JSON body as its author wrote it, or with names by content in place of its media.
         """
-        other = RunwayHook(self.runway_conn_id)
-        other.__dict__["settings"] = replace(self.settings, timeout=min(timeout, self.settings.timeout))
-        return other
+        return journal.fingerprint(self.settings.gateway.name, self.runway_conn_id, route, payload)
+
+    def check_route(self, route: str) -> None:
+        """Whether the gateway has a route; no request is made.
+
+        :param route: the route's name.
+        :raises RunwayConfigurationError: it has not; the message lists those that it has.
+        """
+        with runway_errors():
+            exchanges.known_route(self.settings.gateway, route)
 
     def task_url(self, runway_task_id: str) -> str:
         """Where a person can look at a generation; no request is made.
@@ -220,8 +230,6 @@ class RunwayHook(ConversingHook):
         return RequestMedia(self)
 
 
-def _submitting(
-    settings: ConnectionSettings, route: str, payload: Mapping[str, Any]
-) -> Conversation[Submission]:
+def _submission(settings: ConnectionSettings, route: str, payload: Mapping[str, Any]) -> Exchange[Submission]:
     fallback = {"callback_url": settings.callback_url}
-    return exchanges.submitting(settings.gateway, route, payload, fallback)
+    return exchanges.submit(settings.gateway, route, payload, fallback)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.batch import ITEMS_PER_CHUNK, Item, State, read_item
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
-from airflow_runway.stores.submission import forever, written
+from airflow_runway.stores.submission import kept_for_good, write_persistently
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +42,7 @@ class _Header:
 class BatchStore:
     """The items of one task instance, by key.
 
-    :param context: Airflow's.
+    :param context: of the task that runs.
     :raises RunwayConfigurationError: before Airflow 3.3, which has no such store.
     """
 
@@ -168,7 +168,7 @@ class BatchStore:
         with self._lock:
             for item in items:
                 self._remember(item)
-        if written(lambda: self._write(*(item.key for item in items))):
+        if write_persistently(lambda: self._write(*(item.key for item in items))):
             return
         for item in items:
             log.error("Runway task %s is not in the journal: note this id.", item.runway_task_id or "(none)")
@@ -203,12 +203,12 @@ class BatchStore:
             changes = self._changes[number]
             keys = self._order[number * ITEMS_PER_CHUNK : (number + 1) * ITEMS_PER_CHUNK]
             items = [self._items[key].as_json() for key in keys]
-        self._store.set(_chunk_key(number), items, **forever())
+        self._store.set(_chunk_key(number), items, **kept_for_good())
         self._written[number] = changes
 
     def _write_header(self, header: _Header) -> None:
         """It counts only once it is written: else the next write would take it for done."""
-        self._store.set(KEY, {"version": 1, **asdict(header)}, **forever())
+        self._store.set(KEY, {"version": 1, **asdict(header)}, **kept_for_good())
         self._header = header
 
 

@@ -25,8 +25,8 @@ _ATTEMPTS = 4
 _warned = False
 
 
-def written(write: Callable[[], None]) -> bool:
-    """Write what was paid for, several times if need be; what goes wrong is logged.
+def write_persistently(write: Callable[[], None]) -> bool:
+    """Write what was paid for, trying several times if need be; what goes wrong is logged.
 
     :param write: writes it.
     :returns: whether it worked in the end.
@@ -43,12 +43,12 @@ def written(write: Callable[[], None]) -> bool:
     return False
 
 
-class JournalStore:
-    """The journal of one task instance.
+class SubmissionStore:
+    """The journal of one task instance's submission.
 
     Without a store (Airflow before 3.3) it holds nothing: a retry then submits, and pays, again.
 
-    :param context: Airflow's.
+    :param context: of the task that runs.
     """
 
     def __init__(self, context: Context) -> None:
@@ -120,7 +120,7 @@ class JournalStore:
         if self.record is None:
             return
         self.record = record = replace(self.record, **changes)
-        if not written(lambda: self._write(record)):
+        if not write_persistently(lambda: self._write(record)):
             log.error("Runway task %s is not in the journal: note this id.", record.runway_task_id)
 
     def close(self, outcome: str) -> None:
@@ -136,13 +136,13 @@ class JournalStore:
         if self._store is None:
             return
         value = record.as_json()
-        self._store.set(KEY, value, **forever())
+        self._store.set(KEY, value, **kept_for_good())
         # Airflow's answer to a write is not looked at by its own client; the record is.
         if self._store.get(KEY) != value:
             raise RuntimeError("the record that came back is another one")
 
 
-def forever() -> dict[str, Any]:
+def kept_for_good() -> dict[str, Any]:
     """Arguments of a write: records go with their Dag run; until then they must not expire."""
     try:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE

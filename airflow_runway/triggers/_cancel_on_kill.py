@@ -1,9 +1,10 @@
-"""What a trigger does when somebody stops the task that is deferred on it."""
+"""What a trigger does when somebody kills the task that is deferred on it, and how it is stored."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
 
@@ -22,15 +23,24 @@ TASK_IS_OVER = frozenset({"failed", "success", "skipped", "upstream_failed", "re
 _AT_ONCE = 8
 
 
-class CancelsWhenStopped(BaseTrigger):
+class CancelsOnKill(BaseTrigger):
     """A trigger that cancels unfinished generations when Airflow itself says that its task is over."""
 
     runway_conn_id: str
     cancel_on_kill: bool
 
-    def generations(self) -> Sequence[str]:
+    def unfinished_ids(self) -> Sequence[str]:
         """Ids of the generations that are waited for, as far as they are not known to have ended."""
         raise NotImplementedError
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and plain JSON arguments: those of the constructor, each kept under its own name."""
+        names = [name for name in signature(type(self).__init__).parameters if name != "self"]
+        arguments = {name: getattr(self, name) for name in names}
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()},
+        )
 
     async def on_kill(self) -> None:
         """Cancel the generations, if the task is over.
@@ -38,15 +48,15 @@ class CancelsWhenStopped(BaseTrigger):
         Airflow 3.3 calls this also when a trigger merely moved to another triggerer, and interrupts it after
         about a second; so the work is a task of its own, and asks first.
         """
-        if self.cancel_on_kill and self.generations():
-            self._stopping = asyncio.create_task(self._cancel_if_over())
-            await asyncio.shield(self._stopping)
+        if self.cancel_on_kill and self.unfinished_ids():
+            self._cancelling = asyncio.create_task(self._cancel_if_over())
+            await asyncio.shield(self._cancelling)
 
     async def _cancel_if_over(self) -> None:
         from airflow_runway.hooks.runway import RunwayHook
         from airflow_runway.triggers._task_instance import state_of
 
-        ids = list(self.generations())
+        ids = list(self.unfinished_ids())
         try:
             state = await state_of(self.task_instance)
             if state not in TASK_IS_OVER:

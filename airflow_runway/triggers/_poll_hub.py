@@ -3,7 +3,7 @@
 Whoever waits joins the hub, asks it for readings and leaves; the last one to leave closes it. ::
 
     async with poll_hub(hook) as hub:
-        found = await hub.look(runway_task_id, after=10)   # RunwayTask, or the RunwayError of a failed read
+        found = await hub.look(runway_task_id, after=10)   # RunwayTask, or the facts of a failed read
 
 One coroutine can wait for thousands of tasks::
 
@@ -14,9 +14,10 @@ One coroutine can wait for thousands of tasks::
             ...
             watch.ask(runway_task_id, after=decision.after)
 
-All users share one session, one look-up of the connection, one timer, one agenda and one pace
-(:mod:`airflow_runway.core.polling.rate_limit`). A task is read once per five seconds at most, and everybody who waits for it gets
-that reading, maybe sooner than asked. Where the gateway slows us down, those who have waited longest come first.
+All users share one session, one look-up of the connection, one timer, one queue and one rate limit
+(:mod:`airflow_runway.core.polling.rate_limit`). A task is read once per five seconds at most, and everybody who waits
+for it gets that reading, maybe sooner than asked. Where the gateway slows us down, those who have waited longest come
+first.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from airflow_runway import telemetry
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.models import RunwayTask
-from airflow_runway.core.polling.rate_limit import Agenda, Pace
+from airflow_runway.core.polling.rate_limit import DueQueue, RateLimit
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayError, RunwayReadError, RunwayReadRefusedError
+from airflow_runway.exceptions import RunwayError
 from airflow_runway.triggers._watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from airflow_runway.core.polling.decisions import Reading
     from airflow_runway.core.protocol.gateways import Endpoint
-    from airflow_runway.hooks.runway import RunwayHook
-
-Found = RunwayTask | RunwayError
+    from airflow_runway.hooks._ports import PollingHook
 
 #: Reads under way at the same time; below the session's limit, so that a cancellation finds a way through.
 MOST_AT_ONCE = 80
@@ -87,14 +88,14 @@ class PollHub:
     :param clock: what time it is.
     """
 
-    def __init__(self, hook: RunwayHook, clock: Clock) -> None:
+    def __init__(self, hook: PollingHook, clock: Clock) -> None:
         self.users = 0
         self._hook = hook
         self._clock = clock
-        self._pace = Pace()
-        self._agenda = Agenda()
+        self._rate_limit = RateLimit()
+        self._due = DueQueue()
         #: Who waits for which task, and until when in spite of a slow gateway.
-        self._waiting: dict[str, list[tuple[asyncio.Future[Found], float]]] = {}
+        self._waiting: dict[str, list[tuple[asyncio.Future[Reading], float]]] = {}
         self._reads: set[asyncio.Task[None]] = set()
         self._known_at: dict[str, Endpoint] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -106,9 +107,11 @@ class PollHub:
 
     async def open(self) -> None:
         """Join the session that is shared by all who use this connection. Nothing is looked up yet."""
-        self._client = await self._stack.enter_async_context(self._hook.kept_open())
+        self._session = await self._stack.enter_async_context(self._hook.kept_open())
 
-    async def look(self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")) -> Found:
+    async def look(
+        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")
+    ) -> Reading:
         """The next reading of a task.
 
         :param runway_task_id: the task.
@@ -122,7 +125,7 @@ class PollHub:
 
     def ask(
         self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")
-    ) -> asyncio.Future[Found]:
+    ) -> asyncio.Future[Reading]:
         """:meth:`look`, as a future; cancel it to withdraw.
 
         :param runway_task_id: see there.
@@ -130,9 +133,9 @@ class PollHub:
         :param patience: see there.
         """
         now = self._clock.now()
-        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(runway_task_id, []).append((future, now + patience))
-        self._agenda.put(runway_task_id, now + after)
+        self._due.put(runway_task_id, now + after)
         self._set_timer(now)
         return future
 
@@ -152,13 +155,13 @@ class PollHub:
         await self._stack.aclose()
 
     def _set_timer(self, now: float) -> None:
-        due = self._agenda.next_due()
+        due = self._due.next_due()
         if due is None:
             return
         if len(self._reads) >= MOST_AT_ONCE:
             due = now + LATE_CHECK
         elif due <= now:
-            due = min(self._pace.free_at(now), now + LATE_CHECK)
+            due = min(self._rate_limit.free_at(now), now + LATE_CHECK)
         if self._timer is not None:
             if self._timer_at <= due:
                 return
@@ -172,20 +175,20 @@ class PollHub:
 
     def _begin_reads(self) -> None:
         now = self._clock.now()
-        while len(self._reads) < MOST_AT_ONCE and self._pace.free_at(now) <= now:
-            runway_task_id = self._agenda.take(now)
+        while len(self._reads) < MOST_AT_ONCE and self._rate_limit.free_at(now) <= now:
+            runway_task_id = self._due.take(now)
             if runway_task_id is None:
                 break
             if all(future.done() for future, _ in self._waiting.get(runway_task_id, ())):
                 self._waiting.pop(runway_task_id, None)
                 continue
-            self._pace.started(now)
+            self._rate_limit.started(now)
             # A read serves many: it must not log, nor be traced, as part of the trigger that happened to ask.
             context = contextvars.Context()
             read = asyncio.get_running_loop().create_task(self._read(runway_task_id), context=context)
             self._reads.add(read)
             read.add_done_callback(self._reads.discard)
-        due = self._agenda.next_due()
+        due = self._due.next_due()
         if due is not None and due <= now and now - self._checked_at >= LATE_CHECK:
             self._checked_at = now
             self._release_impatient(now)
@@ -196,29 +199,30 @@ class PollHub:
         self._set_timer(now)
 
     async def _read(self, runway_task_id: str) -> None:
-        found: Found
+        found: Reading
         try:
-            found = await self._client.hold(
-                lambda settings: exchanges.reading(settings.gateway, runway_task_id, self._known_at)
+            found = await self._session.run(
+                lambda settings: exchanges.read_task(settings.gateway, runway_task_id, self._known_at)
             )
         except RunwayError as error:
-            found = error
+            found = error.facts
         except Exception as error:
             # Most likely the connection's look-up: in a triggerer "not defined" may be a passing fault.
-            found = RunwayReadError(
+            found = ErrorFacts(
+                ErrorKind.READ,
                 f"Connection {self._hook.runway_conn_id!r} could not be used: "
-                f"{type(error).__name__}: {redact(error)}"
+                f"{type(error).__name__}: {redact(error)}",
             )
         now = self._clock.now()
         if isinstance(found, RunwayTask):
-            self._pace.went_well(now)
+            self._rate_limit.answered(now)
             result = found.status.value
         else:
             result = telemetry.UNREADABLE
-            if isinstance(found, RunwayReadError) and not isinstance(found, RunwayReadRefusedError):
-                self._pace.was_too_fast(now, found.retry_after)
+            if found.kind is ErrorKind.READ:
+                self._rate_limit.slowed_down(now, found.retry_after)
         self._polls[result] += 1
-        self._agenda.drop(runway_task_id)
+        self._due.drop(runway_task_id)
         for future, _ in self._waiting.pop(runway_task_id, ()):
             if not future.done():
                 future.set_result(found)
@@ -228,12 +232,13 @@ class PollHub:
 
     def _release_impatient(self, now: float) -> None:
         """Answer those who cannot wait until the gateway bears another read."""
-        held_back: RunwayReadError | None = None
-        for runway_task_id in list(self._agenda):
+        held_back: ErrorFacts | None = None
+        for runway_task_id in list(self._due):
             for future, until in self._waiting[runway_task_id]:
                 if until <= now and not future.done():
-                    held_back = held_back or RunwayReadError(
-                        "It could not be read in time: the gateway asked to slow down, or does not answer."
+                    held_back = held_back or ErrorFacts(
+                        ErrorKind.READ,
+                        "It could not be read in time: the gateway asked to slow down, or does not answer.",
                     )
                     future.set_result(held_back)
 
@@ -259,13 +264,13 @@ _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, PollHub]] 
 
 
 @asynccontextmanager
-async def poll_hub(hook: RunwayHook, clock: Clock | None = None) -> AsyncIterator[PollHub]:
+async def poll_hub(hook: PollingHook, clock: Clock | None = None) -> AsyncIterator[PollHub]:
     """The hub of a connection in the running event loop; closed when its last user leaves.
 
     :param hook: of this connection.
     :param clock: for tests and benchmarks; the first user's counts.
     """
-    from airflow_runway.hooks._shared_session import finished
+    from airflow_runway.hooks._shared_session import finish_despite_cancellation
 
     of_loop = _hubs.setdefault(asyncio.get_running_loop(), {})
     hub = of_loop.get(hook.runway_conn_id)
@@ -281,4 +286,4 @@ async def poll_hub(hook: RunwayHook, clock: Clock | None = None) -> AsyncIterato
         if not hub.users:
             if of_loop.get(hook.runway_conn_id) is hub:
                 del of_loop[hook.runway_conn_id]
-            await finished(hub.close())
+            await finish_despite_cancellation(hub.close())

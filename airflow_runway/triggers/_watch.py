@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from airflow_runway.triggers._poll_hub import Found, PollHub
+    from airflow_runway.core.polling.decisions import Reading
+
+
+class GivesReadings(Protocol):
+    """Whoever can be asked for a reading."""
+
+    def ask(
+        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")
+    ) -> asyncio.Future[Reading]:
+        """The next reading of a task, as a future; cancel it to withdraw."""
 
 
 class Watch:
@@ -17,13 +26,13 @@ class Watch:
     :param hub: who reads.
     """
 
-    def __init__(self, hub: PollHub) -> None:
+    def __init__(self, hub: GivesReadings) -> None:
         self._hub = hub
-        self._asked: dict[str, asyncio.Future[Found]] = {}
-        self._arrived: asyncio.Queue[tuple[str, Found]] = asyncio.Queue()
+        self._asked: dict[str, asyncio.Future[Reading]] = {}
+        self._arrived: asyncio.Queue[tuple[str, Reading]] = asyncio.Queue()
 
     def ask(self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")) -> None:
-        """Ask for one more reading; see :meth:`PollHub.look`. One question per task at a time.
+        """Ask for one more reading, as ``PollHub.look`` does. One question per task at a time.
 
         :param runway_task_id: see there.
         :param after: see there.
@@ -34,7 +43,7 @@ class Watch:
         future = self._hub.ask(runway_task_id, after=after, patience=patience)
         self._asked[runway_task_id] = future
 
-        def arrived(future: asyncio.Future[Found]) -> None:
+        def arrived(future: asyncio.Future[Reading]) -> None:
             if self._asked.get(runway_task_id) is future:
                 del self._asked[runway_task_id]
                 if not future.cancelled():
@@ -45,7 +54,7 @@ class Watch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> tuple[str, Found]:
+    async def __anext__(self) -> tuple[str, Reading]:
         if not self._asked and self._arrived.empty():
             raise StopAsyncIteration
         return await self._arrived.get()

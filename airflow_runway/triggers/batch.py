@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_runway.core.limits import DEFAULT_INTERVAL, LAST_LOOK_PATIENCE, SHORTEST_ABSENCE
 from airflow_runway.core.polling.decisions import (
-    DEFAULT_INTERVAL,
-    SHORTEST_ABSENCE,
-    GaveUp,
     LookAgain,
     Wait,
     after_look,
     first_look,
 )
-from airflow_runway.triggers._cancel_on_kill import CancelsWhenStopped
+from airflow_runway.triggers._cancel_on_kill import CancelsOnKill
+from airflow_runway.triggers._events import error_event
 from airflow_runway.triggers._poll_hub import Clock, poll_hub
-from airflow_runway.triggers.runway import PATIENCE_AT_DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from airflow_runway.core.polling.decisions import Reading
+    from airflow_runway.triggers._events import BatchEvent, ErrorEvent
     from airflow_runway.triggers._watch import Watch
 
 #: Seconds between two lines about the progress.
 _LINES_APART = 60.0
 
 
-class RunwayBatchTrigger(CancelsWhenStopped):
+class RunwayBatchTrigger(CancelsOnKill):
     """Waits until a worker has something to do for a batch, then fires once.
 
     That is when all generations have ended; or ``enough`` of them have; or one has, and ``linger`` seconds have
@@ -74,26 +74,9 @@ class RunwayBatchTrigger(CancelsWhenStopped):
         self._clock = Clock()
         self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
         self._waits: dict[str, Wait] = {}
-        self._ended: dict[str, dict[str, str] | None] = {}
+        self._ended: dict[str, ErrorEvent | None] = {}
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and plain JSON arguments."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "runway_task_ids": list(self.runway_task_ids),
-                "runway_conn_id": self.runway_conn_id,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "resume_at": self.resume_at,
-                "enough": self.enough,
-                "linger": self.linger,
-                "pauses": self.pauses,
-                "cancel_on_kill": self.cancel_on_kill,
-            },
-        )
-
-    def generations(self) -> list[str]:
+    def unfinished_ids(self) -> list[str]:
         """The generations that have not been seen to end."""
         return [one for one in self.runway_task_ids if one not in self._ended]
 
@@ -104,7 +87,7 @@ class RunwayBatchTrigger(CancelsWhenStopped):
         # is treated as killed.
         yield TriggerEvent(event)
 
-    async def _wait(self) -> dict[str, Any]:
+    async def _wait(self) -> BatchEvent:
         from airflow_runway.hooks.runway import RunwayHook
 
         clock, began = self._clock, self._clock.now()
@@ -125,14 +108,14 @@ class RunwayBatchTrigger(CancelsWhenStopped):
             self._ask(watch, wait, first_look(wait, chance=self._chance))
         alarm_at = self.resume_at
         lingers, told_at = False, clock.now()
-        reading: asyncio.Future[Any] | None = None
+        reading: asyncio.Future[tuple[str, Reading]] | None = None
         try:
             while len(self._ended) < len(self.runway_task_ids):
                 reading = reading or asyncio.ensure_future(anext(watch))
                 if not await self._before(alarm_at, reading):
                     return
                 (runway_task_id, found), reading = reading.result(), None
-                self._heard(watch, runway_task_id, found)
+                self._looked(watch, runway_task_id, found)
                 if self._ended and self.linger and not lingers:
                     lingers = True
                     alarm_at = min(alarm_at or float("inf"), clock.wall() + self.linger)
@@ -145,7 +128,7 @@ class RunwayBatchTrigger(CancelsWhenStopped):
             if reading is not None:
                 reading.cancel()
 
-    async def _before(self, alarm_at: float | None, reading: asyncio.Future[Any]) -> bool:
+    async def _before(self, alarm_at: float | None, reading: asyncio.Future[tuple[str, Reading]]) -> bool:
         """Whether a reading comes before the alarm."""
         if alarm_at is None:
             await asyncio.wait({reading})
@@ -159,16 +142,12 @@ class RunwayBatchTrigger(CancelsWhenStopped):
 
     def _ask(self, watch: Watch, wait: Wait, after: float) -> None:
         self._waits[wait.runway_task_id] = wait
-        patience = max(self.deadline - self._clock.wall(), after) + PATIENCE_AT_DEADLINE
+        patience = max(self.deadline - self._clock.wall(), after) + LAST_LOOK_PATIENCE
         watch.ask(wait.runway_task_id, after=after, patience=patience)
 
-    def _heard(self, watch: Watch, runway_task_id: str, found: Any) -> None:
+    def _looked(self, watch: Watch, runway_task_id: str, found: Reading) -> None:
         decision = after_look(self._waits[runway_task_id], found, now=self._clock.wall(), chance=self._chance)
         if isinstance(decision, LookAgain):
             self._ask(watch, decision.wait, decision.after)
             return
-        self._ended[runway_task_id] = (
-            {"type": type(decision.error).__name__, "message": str(decision.error)}
-            if isinstance(decision, GaveUp)
-            else None
-        )
+        self._ended[runway_task_id] = error_event(decision)

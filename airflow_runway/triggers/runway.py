@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.triggers.base import TriggerEvent
 
+from airflow_runway.core.limits import DEFAULT_INTERVAL, LAST_LOOK_PATIENCE, SHORTEST_ABSENCE
 from airflow_runway.core.polling.decisions import (
-    DEFAULT_INTERVAL,
-    SHORTEST_ABSENCE,
-    Decision,
-    Finished,
-    GaveUp,
     LookAgain,
+    PollDecision,
     Wait,
     after_look,
     first_look,
 )
-from airflow_runway.telemetry import Story
-from airflow_runway.triggers._cancel_on_kill import CancelsWhenStopped
+from airflow_runway.telemetry import WaitLog
+from airflow_runway.triggers._cancel_on_kill import CancelsOnKill
+from airflow_runway.triggers._events import error_event
 from airflow_runway.triggers._poll_hub import Clock, poll_hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-#: Seconds after the deadline for which a last look may be late, because the gateway bears no more reads; then
-#: the event says "not finished", and the worker looks once more.
-PATIENCE_AT_DEADLINE = 30.0
+    from airflow_runway.triggers._events import TaskEvent
 
 
-class RunwayTaskTrigger(CancelsWhenStopped):
+class RunwayTaskTrigger(CancelsOnKill):
     """Waits for one generation in the poll hub of its connection, then fires once: ended, or past its deadline.
 
     What is stored in Airflow's database: connection id, task id, deadline, settings. Never a key, a prompt or
@@ -65,20 +61,6 @@ class RunwayTaskTrigger(CancelsWhenStopped):
         self._clock = Clock()
         self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and plain JSON arguments."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "runway_task_id": self.runway_task_id,
-                "runway_conn_id": self.runway_conn_id,
-                "deadline": self.deadline,
-                "poll_interval": self.poll_interval,
-                "seen": self.seen,
-                "cancel_on_kill": self.cancel_on_kill,
-            },
-        )
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
         event = await self._wait()
@@ -86,35 +68,31 @@ class RunwayTaskTrigger(CancelsWhenStopped):
         # is treated as killed.
         yield TriggerEvent(event)
 
-    def generations(self) -> list[str]:
+    def unfinished_ids(self) -> list[str]:
         """The one generation that is waited for."""
         return [self.runway_task_id]
 
-    async def _wait(self) -> dict[str, Any]:
+    async def _wait(self) -> TaskEvent:
         from airflow_runway.hooks.runway import RunwayHook
 
         clock, began = self._clock, self._clock.now()
-        story = Story(self.log, self.runway_task_id)
+        wait_log = WaitLog(self.log, self.runway_task_id)
         wait = Wait(self.runway_task_id, self.deadline, self.poll_interval, seen=self.seen)
-        decision: Decision = LookAgain(first_look(wait, chance=self._chance), wait)
+        decision: PollDecision = LookAgain(first_look(wait, chance=self._chance), wait)
         async with poll_hub(RunwayHook(self.runway_conn_id), clock) as hub:
             while isinstance(decision, LookAgain):
                 wait, after = decision.wait, decision.after
-                patience = max(self.deadline - clock.wall(), after) + PATIENCE_AT_DEADLINE
+                patience = max(self.deadline - clock.wall(), after) + LAST_LOOK_PATIENCE
                 found = await hub.look(self.runway_task_id, after=after, patience=patience)
-                story.heard(found)
+                wait_log.looked(found)
                 decision = after_look(wait, found, now=clock.wall(), chance=self._chance)
-        story.ended(decision)
+        wait_log.ended(decision)
         too_early = began + SHORTEST_ABSENCE - clock.now()
         if too_early > 0:
             await clock.sleep(too_early)
-        return self._event(decision)
-
-    def _event(self, decision: Finished | GaveUp) -> dict[str, Any]:
-        error = decision.error if isinstance(decision, GaveUp) else None
         return {
             "runway_task_id": self.runway_task_id,
             "deadline": self.deadline,
             "cancel_on_kill": self.cancel_on_kill,
-            "error": error and {"type": type(error).__name__, "message": str(error)},
+            "error": error_event(decision),
         }

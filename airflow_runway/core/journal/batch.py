@@ -169,7 +169,7 @@ class Limits:
     #: Moderated items after which nothing more is submitted; 0 = any number.
     moderated: int = 5
 
-    def hindrance(self, items: Iterable[Item], starting: int) -> Hindrance | None:
+    def stop_reason(self, items: Iterable[Item], starting: int) -> StopReason | None:
         """Why nothing may be submitted now; ``None`` if something may.
 
         :param items: the items of the batch, as far as they are known.
@@ -178,26 +178,26 @@ class Limits:
         items = list(items)
         moderated = sum(item.state is State.MODERATED for item in items)
         if self.moderated and moderated >= self.moderated:
-            return Hindrance.MODERATION
-        if self.credits is not None and (hindrance := self._over_budget(items, self.credits, starting)):
-            return hindrance
+            return StopReason.MODERATION
+        if self.credits is not None and (reason := self._over_budget(items, self.credits, starting)):
+            return reason
         running = sum(item.state is State.RUNNING for item in items)
         if self.in_flight is not None and running + starting >= self.in_flight:
-            return Hindrance.IN_FLIGHT
+            return StopReason.IN_FLIGHT
         return None
 
     @staticmethod
-    def _over_budget(items: Sequence[Item], most: float, starting: int) -> Hindrance | None:
+    def _over_budget(items: Sequence[Item], most: float, starting: int) -> StopReason | None:
         prices = [price for item in items for price in (item.charged, item.estimated) if price is not None]
         if not prices:
             # The first one tells the price of the others, unless the gateway tells none at all.
             told_nothing = any(item.runway_task_id for item in items)
-            return Hindrance.PRICE_UNKNOWN if starting and not told_nothing else None
+            return StopReason.PRICE_UNKNOWN if starting and not told_nothing else None
         committed = sum(item.credits for item in items) + max(prices) * (starting + 1)
-        return Hindrance.BUDGET if committed > most else None
+        return StopReason.BUDGET if committed > most else None
 
 
-class Hindrance(StrEnum):
+class StopReason(StrEnum):
     """Why nothing is submitted now."""
 
     IN_FLIGHT = "as many as allowed are unfinished"
@@ -210,4 +210,4 @@ class Hindrance(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether waiting does not help."""
-        return self not in {Hindrance.IN_FLIGHT, Hindrance.PRICE_UNKNOWN}
+        return self not in {StopReason.IN_FLIGHT, StopReason.PRICE_UNKNOWN}

@@ -42,7 +42,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_runway.core.models import TaskStatus
+from airflow_runway.core.endings import NotEnded, NotFound, Succeeded, ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,11 +170,15 @@ def remote_of(task: RunwayTask) -> Remote:
 
     :param task: the reading.
     """
-    if task.status is TaskStatus.SUCCEEDED:
-        return Remote.DONE
-    if task.status.is_final:
-        return Remote.FAILED
-    return Remote.ALIVE if task.status.is_sighting else Remote.GONE
+    match ending_of(task):
+        case Succeeded():
+            return Remote.DONE
+        case NotEnded():
+            return Remote.ALIVE
+        case NotFound():
+            return Remote.GONE
+        case _:
+            return Remote.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,7 @@ class TryLater:
     reason: str
 
 
-Decision = Submit | Reattach | Reuse | Look | Refuse | TryLater
+SubmissionDecision = Submit | Reattach | Reuse | Look | Refuse | TryLater
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,7 @@ def decide(
     cleared: bool,
     remote: Remote = Remote.UNREAD,
     policy: Policy = Policy(),
-) -> Decision:
+) -> SubmissionDecision:
     """The table of this module.
 
     :param record: what the journal holds.
@@ -272,7 +276,7 @@ def decide(
     return Submit()
 
 
-def _after_intent(record: Record, *, same: bool, policy: Policy) -> Decision:
+def _after_intent(record: Record, *, same: bool, policy: Policy) -> SubmissionDecision:
     if not same:
         return Submit(
             note="An earlier submission of another request by this task was never answered; it may exist and may "

@@ -10,20 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_runway.core.facts import CoreError, ErrorKind, core_error
+from airflow_runway.core.limits import LARGEST_INLINE
 from airflow_runway.core.media.references import Source, inline_of, output_of
 from airflow_runway.core.media.types import family, sniff
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayMediaRefusedError
 
 if TYPE_CHECKING:
     from airflow_runway.core.media.references import Reference
     from airflow_runway.core.protocol.gateways import Gateway
 
-#: Characters of a ``data:`` URI (official SDK).
-LARGEST_INLINE: Final = 5_242_880
-#: Bytes of an upload (Runway's agent guides).
-SMALLEST_UPLOAD: Final = 512
-LARGEST_UPLOAD: Final = 200 * 2**20
 #: Characters of a web address, and of a ``runway://`` URI (published API description).
 LONGEST_ADDRESS: Final = 2048
 LONGEST_UPLOAD_URI: Final = 5000
@@ -55,21 +51,21 @@ def check_address(reference: Reference, gateway: Gateway, *, insecure: bool) -> 
     :param gateway: who is to get it.
     :param insecure: whether the connection itself is plain HTTP: an emulator, whose own addresses are too.
     :returns: warnings.
-    :raises RunwayMediaRefusedError: if it is certain to be refused.
+    :raises CoreError: if it is certain to be refused.
     """
     uri, source = reference.uri, reference.source
     if source is Source.NONE:
-        raise refusal(
+        raise file_refused(
             reference,
             "is no media reference. Give an https:// URL, a runway:// or data: URI, a file in storage (s3://..., "
             "file:///..., /...), or runway-task://<id> for the output of an earlier generation",
         )
     if source is Source.OUTPUT and output_of(uri) is None:
-        raise refusal(
+        raise file_refused(
             reference, "should be runway-task://<runway task id>, or runway-task://<runway task id>#<index>"
         )
     if source is Source.UPLOAD and len(uri) > LONGEST_UPLOAD_URI:
-        raise refusal(reference, f"is longer than {LONGEST_UPLOAD_URI} characters")
+        raise file_refused(reference, f"is longer than {LONGEST_UPLOAD_URI} characters")
     if source is Source.UPLOAD and gateway.uploads is None:
         return [
             f"{reference.field}: {gateway.title} documents no uploads; a runway:// URI may mean nothing to it."
@@ -77,14 +73,14 @@ def check_address(reference: Reference, gateway: Gateway, *, insecure: bool) -> 
     if source is not Source.WEB:
         return []
     if len(uri) > LONGEST_ADDRESS and gateway.uploads is not None:
-        raise refusal(
+        raise file_refused(
             reference,
             f"is a URL of more than {LONGEST_ADDRESS} characters, which Runway does not take. Name the file in your "
             "storage instead (s3://...), and it is uploaded",
         )
     if uri[:5].lower() == "http:" and not insecure:
         if gateway.uploads is not None:
-            raise refusal(reference, "is an http:// URL; Runway fetches only https://")
+            raise file_refused(reference, "is an http:// URL; Runway fetches only https://")
         return [f"{reference.field}: an http:// URL, where {gateway.title} documents https://."]
     return []
 
@@ -95,18 +91,20 @@ def check_file(reference: Reference, file: File) -> list[str]:
     :param reference: how the request names it.
     :param file: what is known of it.
     :returns: warnings.
-    :raises RunwayMediaRefusedError: if it is certain to be refused.
+    :raises CoreError: if it is certain to be refused.
     """
     if not file.size:
-        raise refusal(reference, "is empty")
+        raise file_refused(reference, "is empty")
     if file.media_type is None:
-        raise refusal(reference, "is no image, video or sound: its first bytes are those of no known format")
+        raise file_refused(
+            reference, "is no image, video or sound: its first bytes are those of no known format"
+        )
     kind = family(file.media_type)
     if reference.kind and kind != reference.kind:
-        raise refusal(reference, f"is {file.media_type}, where {_a(reference.kind)} is wanted")
+        raise file_refused(reference, f"is {file.media_type}, where {_a(reference.kind)} is wanted")
     if kind == "image":
         if file.media_type not in _IMAGES:
-            raise refusal(reference, f"is {file.media_type}; Runway takes PNG, JPEG and WebP")
+            raise file_refused(reference, f"is {file.media_type}; Runway takes PNG, JPEG and WebP")
         return _check_pixels(reference, file.pixels)
     return []
 
@@ -116,17 +114,17 @@ def check_inline(reference: Reference) -> list[str]:
 
     :param reference: the reference.
     :returns: warnings.
-    :raises RunwayMediaRefusedError: if it is certain to be refused.
+    :raises CoreError: if it is certain to be refused.
     """
     if len(reference.uri) > LARGEST_INLINE:
-        raise refusal(
+        raise file_refused(
             reference,
             f"is a data: URI of {len(reference.uri)} characters; {LARGEST_INLINE} are taken. Name the file in your "
             "storage instead (s3://..., file:///...), and it is uploaded",
         )
     inline = inline_of(reference.uri)
     if inline is None or not inline.media_type:
-        raise refusal(reference, "is a broken data: URI. It should be data:<media type>;base64,<data>")
+        raise file_refused(reference, "is a broken data: URI. It should be data:<media type>;base64,<data>")
     found = sniff(inline.content)
     warnings = check_file(reference, File(len(inline.content), inline.media_type))
     if found is not None and found != inline.media_type:
@@ -144,7 +142,7 @@ def _check_pixels(reference: Reference, pixels: tuple[int, int] | None) -> list[
     if not NARROWEST <= width / height <= WIDEST:
         complaint = f"is {width}x{height}: width divided by height should be {NARROWEST:g} to {WIDEST:g}"
         if _RATIO_MATTERS in reference.place:
-            raise refusal(reference, complaint)
+            raise file_refused(reference, complaint)
         complaints.append(f"{reference.field}: {complaint}; the gateway decides.")
     if max(pixels) > LONGEST_SIDE:
         complaints.append(
@@ -153,14 +151,15 @@ def _check_pixels(reference: Reference, pixels: tuple[int, int] | None) -> list[
     return complaints
 
 
-def refusal(reference: Reference, why: str) -> RunwayMediaRefusedError:
+def file_refused(reference: Reference, why: str) -> CoreError:
     """The error for a file that cannot be sent.
 
     :param reference: how the request names it.
     :param why: continues the sentence "It ...".
     """
-    return RunwayMediaRefusedError(
-        f"{reference.field} ({shown(reference)}) {why}. Nothing was sent and nothing was charged."
+    return core_error(
+        ErrorKind.MEDIA_REFUSED,
+        f"{reference.field} ({shown(reference)}) {why}. Nothing was sent and nothing was charged.",
     )
 
 

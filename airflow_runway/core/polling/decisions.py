@@ -6,7 +6,7 @@ Pure: a reading or an error, the time and chance come in, a decision comes out. 
     match after_reading(wait, task, now=now, chance=rng):
         case LookAgain(after, wait): ...   # sleep ``after`` seconds, read, ask again with the new ``wait``
         case Finished(task): ...           # SUCCEEDED with an output, FAILED or CANCELLED
-        case GaveUp(error): ...            # deadline, lost, refused: the sentence for people
+        case GaveUp(error): ...            # deadline, lost, refused: the facts of an error
 
 When the next look comes:
 
@@ -30,26 +30,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.limits import DEFAULT_INTERVAL, NOT_VISIBLE_GRACE, SHORTEST_INTERVAL
 from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
-from airflow_runway.core.polling.progress import Course, followed, pause
-from airflow_runway.exceptions import (
-    RunwayError,
-    RunwayOutputMissingError,
-    RunwayReadError,
-    RunwayReadRefusedError,
-    RunwayTaskLostError,
-    RunwayTaskTimeoutError,
-)
+from airflow_runway.core.polling.progress import Progress, next_interval, updated
 
 if TYPE_CHECKING:
     from random import Random
 
-#: Runway: a task is updated no more often than this, in seconds (published API description).
-SHORTEST_INTERVAL = 5.0
-DEFAULT_INTERVAL = 10.0
-#: Seconds for which a task stays away from its worker at least, deferred or rescheduled. One that comes back
-#: at once can overtake the scheduler's note that it left, and is then failed with "state mismatch".
-SHORTEST_ABSENCE = 10.0
 #: Longest pause that back-off after trouble reaches, in seconds.
 LONGEST_BACK_OFF = 60.0
 #: Pause between looks at a THROTTLED task, in seconds, at least.
@@ -57,9 +45,7 @@ THROTTLED_INTERVAL = 30.0
 #: Share of an interval by which it is varied, so that waits do not fall into step.
 JITTER = 0.2
 
-#: How long a gateway may take to show a task it has accepted, in seconds.
-NOT_VISIBLE_GRACE = 300.0
-#: The same for a gateway that shows an empty record for accepted and for unknown tasks alike.
+#: The same for a gateway that shows an empty record for accepted and for unknown tasks alike, in seconds.
 EMPTY_RECORD_GRACE = 600.0
 #: Looks, and seconds between first and last, after which a task that has vanished is lost.
 LOOKS_UNTIL_LOST = 3
@@ -78,7 +64,7 @@ class Wait:
     #: Seconds between looks, before jitter, where nothing is known of the end.
     interval: float = DEFAULT_INTERVAL
     #: How progress has gone, where the server reports any. Begins anew after a deferral or a restart.
-    course: Course | None = None
+    progress: Progress | None = None
     #: Whether the server has ever shown the task.
     seen: bool = False
     #: Wall clock of the first of the present run of looks that did not show the task.
@@ -109,10 +95,14 @@ class Finished:
 class GaveUp:
     """Nothing more to wait for, though the server has not said its last word."""
 
-    error: RunwayError
+    error: ErrorFacts
 
 
-Decision = LookAgain | Finished | GaveUp
+PollDecision = LookAgain | Finished | GaveUp
+
+
+#: What a look brings: the task, or how the read failed.
+Reading = RunwayTask | ErrorFacts
 
 
 def first_look(wait: Wait, *, chance: Random) -> float:
@@ -124,7 +114,7 @@ def first_look(wait: Wait, *, chance: Random) -> float:
     return SHORTEST_INTERVAL + wait.interval * chance.random()
 
 
-def after_look(wait: Wait, found: RunwayTask | RunwayError, *, now: float, chance: Random) -> Decision:
+def after_look(wait: Wait, found: Reading, *, now: float, chance: Random) -> PollDecision:
     """What follows from a look, whatever came of it.
 
     :param wait: the wait so far.
@@ -134,12 +124,12 @@ def after_look(wait: Wait, found: RunwayTask | RunwayError, *, now: float, chanc
     """
     if isinstance(found, RunwayTask):
         return after_reading(wait, found, now=now, chance=chance)
-    if isinstance(found, RunwayReadError):
+    if found.kind in {ErrorKind.READ, ErrorKind.READ_REFUSED}:
         return after_trouble(wait, found, now=now, chance=chance)
     return GaveUp(found)
 
 
-def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -> Decision:
+def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -> PollDecision:
     """What follows from a reading.
 
     :param wait: the wait so far.
@@ -154,7 +144,8 @@ def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -
     missing = wait.looks_without_output + 1 if task.status is TaskStatus.OUTPUT_MISSING else 0
     if missing > LOOKS_FOR_OUTPUT:
         return GaveUp(
-            RunwayOutputMissingError(
+            ErrorFacts(
+                ErrorKind.OUTPUT_MISSING,
                 f"Runway task {task.id} is reported as finished, but {missing} readings showed no output. It "
                 "was most likely charged: give this id to the gateway's support.",
                 task=task,
@@ -162,7 +153,7 @@ def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -
         )
     wait = replace(
         wait,
-        course=followed(wait.course, task.progress, now),
+        progress=updated(wait.progress, task.progress, now),
         seen=True,
         unseen_since=None,
         unseen_looks=0,
@@ -173,11 +164,11 @@ def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -
     if task.status is TaskStatus.THROTTLED:
         interval = max(wait.interval, THROTTLED_INTERVAL)
     else:
-        interval = pause(wait.course, wait.interval)
+        interval = next_interval(wait.progress, wait.interval)
     return _again(wait, interval, now=now, chance=chance, task=task)
 
 
-def _after_not_seeing(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -> Decision:
+def _after_not_seeing(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -> PollDecision:
     since = now if wait.unseen_since is None else wait.unseen_since
     wait = replace(wait, unseen_since=since, unseen_looks=wait.unseen_looks + 1, troubles=0, refusals=0)
     vanished = wait.unseen_looks >= LOOKS_UNTIL_LOST and now - since >= LOST_GRACE
@@ -188,21 +179,22 @@ def _after_not_seeing(wait: Wait, task: RunwayTask, *, now: float, chance: Rando
         lost = vanished if wait.seen else now - since >= grace
     if not lost:
         return _again(wait, wait.interval, now=now, chance=chance, task=task)
-    story = (
+    reason = (
         "was known and no longer is: it was cancelled or deleted"
         if wait.seen
         else f"is not known to the server, after {wait.unseen_looks} readings in {now - since:.0f} s: the id "
         "is wrong, belongs to another account or gateway, or the gateway lost it"
     )
     return GaveUp(
-        RunwayTaskLostError(
-            f"Runway task {task.id} {story}. It may have been charged; the gateway's request history tells.",
+        ErrorFacts(
+            ErrorKind.TASK_LOST,
+            f"Runway task {task.id} {reason}. It may have been charged; the gateway's request history tells.",
             task=task,
         )
     )
 
 
-def after_trouble(wait: Wait, error: RunwayReadError, *, now: float, chance: Random) -> Decision:
+def after_trouble(wait: Wait, error: ErrorFacts, *, now: float, chance: Random) -> PollDecision:
     """What follows from a read that failed.
 
     :param wait: the wait so far.
@@ -210,7 +202,7 @@ def after_trouble(wait: Wait, error: RunwayReadError, *, now: float, chance: Ran
     :param now: wall clock, seconds since the epoch.
     :param chance: source of jitter.
     """
-    if isinstance(error, RunwayReadRefusedError):
+    if error.kind is ErrorKind.READ_REFUSED:
         # One more look, over a connection that has been read anew: somebody may have changed the key.
         if wait.refusals or not error.key_refused:
             return GaveUp(error)
@@ -218,10 +210,11 @@ def after_trouble(wait: Wait, error: RunwayReadError, *, now: float, chance: Ran
     wait = replace(wait, troubles=wait.troubles + 1)
     if not wait.seen and wait.troubles >= TRIES_BEFORE_FIRST_ANSWER and wait.unseen_since is None:
         return GaveUp(
-            RunwayReadRefusedError(
+            ErrorFacts(
+                ErrorKind.READ_REFUSED,
                 f"Runway task {wait.runway_task_id} could not be read even once in {wait.troubles} tries; "
                 f"the last said: {error} Check gateway and Base URL of the connection, then clear this task: "
-                "it resumes with the same id."
+                "it resumes with the same id.",
             )
         )
     back_off = min(wait.interval * 2 ** min(wait.troubles - 1, 8), LONGEST_BACK_OFF)
@@ -237,8 +230,8 @@ def _again(
     chance: Random,
     least: float = 0.0,
     task: RunwayTask | None = None,
-    trouble: RunwayReadError | None = None,
-) -> Decision:
+    trouble: ErrorFacts | None = None,
+) -> PollDecision:
     if now >= wait.deadline:
         return GaveUp(timed_out(wait, task=task, trouble=trouble))
     after = max(interval * chance.uniform(1 - JITTER, 1 + JITTER), least, SHORTEST_INTERVAL)
@@ -263,9 +256,9 @@ def timed_out(
     wait: Wait,
     *,
     task: RunwayTask | None = None,
-    trouble: RunwayReadError | None = None,
+    trouble: ErrorFacts | None = None,
     cancelled: CancelOutcome | None = None,
-) -> RunwayTaskTimeoutError:
+) -> ErrorFacts:
     """The error of a deadline that passed.
 
     :param wait: the wait.
@@ -276,7 +269,8 @@ def timed_out(
     deadline = datetime.fromtimestamp(wait.deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     last = f" The last reading said {task.raw_status or task.status}." if task else ""
     last += f" The last read failed: {trouble}" if trouble else ""
-    return RunwayTaskTimeoutError(
+    return ErrorFacts(
+        ErrorKind.TASK_TIMEOUT,
         f"Runway task {wait.runway_task_id} had not finished by {deadline}.{last} {_FATES[cancelled]}",
         task=task,
     )

@@ -1,10 +1,10 @@
-"""Who is read when: one agenda for all waits on a connection, and the pace that its gateway bears. Pure.
+"""Who is read when: one queue for all waits on a connection, and the rate of reads that its gateway bears. Pure.
 
 Neither has a clock: the time comes in, as seconds on any clock that never goes back.
 
-- :class:`Agenda` keeps what is due in the order in which it fell due, so that nobody starves, and never gives
-  out one task twice within :data:`~airflow_runway.core.polling.decisions.SHORTEST_INTERVAL`.
-- :class:`Pace` is a rate for all reads together. A gateway that says 429 or 5xx halves it and stops it for a
+- :class:`DueQueue` keeps what is due in the order in which it fell due, so that nobody starves, and never gives
+  out one task twice within :data:`~airflow_runway.core.limits.SHORTEST_INTERVAL`.
+- :class:`RateLimit` is a rate for all reads together. A gateway that says 429 or 5xx halves it and stops it for a
   moment, or for as long as ``Retry-After`` says; good answers raise it again, by a constant per second.
 """
 
@@ -14,7 +14,7 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING
 
-from airflow_runway.core.polling.decisions import SHORTEST_INTERVAL
+from airflow_runway.core.limits import SHORTEST_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +31,11 @@ SHORT_SILENCE = 1.0
 LONGEST_SILENCE = 60.0
 #: Complaints within these seconds are about one and the same excess.
 ONE_COMPLAINT = 1.0
-#: Seconds of unused pace that may be made up for, so that not each read needs a timer of its own.
+#: Seconds of unused rate that may be made up for, so that not each read needs a timer of its own.
 LEEWAY = 0.02
 
 
-class Pace:
+class RateLimit:
     """How fast all reads of a connection may follow each other."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Pace:
             self._second_began, self._in_this_second = now, 0
         self._in_this_second += 1
 
-    def went_well(self, now: float) -> None:
+    def answered(self, now: float) -> None:
         """A read was answered without complaint.
 
         :param now: seconds.
@@ -77,7 +77,7 @@ class Pace:
             self.rate = min(self.rate + passed * FASTEST / RECOVERY, FASTEST)
             self._recovered_at = now
 
-    def was_too_fast(self, now: float, retry_after: float | None = None) -> None:
+    def slowed_down(self, now: float, retry_after: float | None = None) -> None:
         """A read was answered with 429 or 5xx, or not at all.
 
         :param now: seconds.
@@ -91,7 +91,7 @@ class Pace:
         self._free_at = max(self._free_at, now + silence)
 
 
-class Agenda:
+class DueQueue:
     """Which task is to be read when: one heap for all."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Agenda:
         return iter(self._due)
 
     def put(self, runway_task_id: str, due: float) -> None:
-        """Have a task read; if it is on the agenda already, at the earlier of both times.
+        """Have a task read; if it is in the queue already, at the earlier of both times.
 
         :param runway_task_id: the task.
         :param due: seconds; later, if the task was read just before.
@@ -121,7 +121,7 @@ class Agenda:
             heapq.heappush(self._heap, (due, next(self._places), runway_task_id))
 
     def drop(self, runway_task_id: str) -> None:
-        """Take a task off; harmless if it is not on the agenda.
+        """Take a task off; harmless if it is not in the queue.
 
         :param runway_task_id: the task.
         """

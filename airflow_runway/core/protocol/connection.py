@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow_runway.core.facts import CoreError, ErrorKind, core_error
 from airflow_runway.core.protocol.gateways import DEFAULT_API_VERSION, DEFAULT_GATEWAY, GATEWAYS, Gateway
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,7 @@ def read_connection(
     :param port: appended to the host.
     :param password: the API key.
     :param extra: the extra, as a dict.
-    :raises RunwayConfigurationError: with the field and the remedy; nothing has been sent.
+    :raises CoreError: with the field and the remedy; nothing has been sent.
     """
     extra = extra or {}
     gateway = _gateway(conn_id, extra.get("gateway"))
@@ -100,8 +100,8 @@ def read_connection(
     )
 
 
-def _wrong(conn_id: str, what: str) -> RunwayConfigurationError:
-    return RunwayConfigurationError(f"Connection {conn_id!r} {what}. Nothing was sent.")
+def _wrong(conn_id: str, what: str) -> CoreError:
+    return core_error(ErrorKind.CONFIGURATION, f"Connection {conn_id!r} {what}. Nothing was sent.")
 
 
 def _gateway(conn_id: str, name: object) -> Gateway:

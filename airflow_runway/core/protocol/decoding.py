@@ -1,4 +1,4 @@
-"""What a gateway's answer means: a :class:`Submission`, a :class:`RunwayTask`, or an error of our tree.
+"""What a gateway's answer means: a :class:`Submission`, a :class:`RunwayTask`, or the facts of an error.
 
 Pure and total: any status, headers and bytes give one of these, and nothing is raised. The shape is judged
 per response, never per connection, since one gateway answers the same read in several shapes (contracts.md,
@@ -20,7 +20,7 @@ from airflow_runway.core.models import RunwayTask, Submission, TaskStatus
 from airflow_runway.core.protocol import errors
 from airflow_runway.core.protocol.gateways import is_task_id
 from airflow_runway.core.protocol.responses import (
-    Answer,
+    Response,
     as_text,
     complaint_of,
     inner_of,
@@ -33,8 +33,8 @@ from airflow_runway.core.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_runway.core.facts import ErrorFacts
     from airflow_runway.core.protocol.gateways import Gateway
-    from airflow_runway.exceptions import RunwayError
 
 #: Documented status words, compared in lower case (contracts.md, section 8).
 STATUS_WORDS: Mapping[str, TaskStatus] = {
@@ -55,22 +55,22 @@ _YEAR_3000 = 32_503_680_000
 _CODE_FAMILIES = ("SAFETY", "ASSET", "INTERNAL", "INPUT_PREPROCESSING", "THIRD_PARTY")
 
 
-def decode_submission(answer: Answer, gateway: Gateway, route: str) -> Submission | RunwayError:
+def decode_submission(response: Response, gateway: Gateway, route: str) -> Submission | ErrorFacts:
     """The outcome of a create.
 
-    :param answer: the HTTP answer.
+    :param response: the HTTP response.
     :param gateway: who answered.
     :param route: the route's name, for the result and for messages.
-    :returns: a :class:`Submission` where the answer holds an id, else the error that says whether the
+    :returns: a :class:`Submission` where the answer holds an id, else the facts of an error: they say whether the
         generation may exist.
     """
-    value = parse(answer.body)
+    value = parse(response.body)
     runway_task_id = ""
-    if 200 <= answer.status < 300:
-        runway_task_id = _id_in_fragment(answer.body) if answer.truncated else _created_id(value)
+    if 200 <= response.status < 300:
+        runway_task_id = _id_in_fragment(response.body) if response.truncated else _created_id(value)
     if runway_task_id:
         return Submission(runway_task_id, route, _credits(value, "estimatedCost"))
-    return errors.create_without_id(gateway, route, answer, complaint_of(value))
+    return errors.create_without_id(gateway, route, response, complaint_of(value))
 
 
 def _created_id(value: Any) -> str:
@@ -95,26 +95,26 @@ def _id_in_fragment(body: bytes) -> str:
     return ""
 
 
-def decode_task(answer: Answer, gateway: Gateway, runway_task_id: str) -> RunwayTask | RunwayError:
+def decode_task(response: Response, gateway: Gateway, runway_task_id: str) -> RunwayTask | ErrorFacts:
     """The meaning of a read.
 
-    :param answer: the HTTP answer.
+    :param response: the HTTP response.
     :param gateway: who answered.
     :param runway_task_id: the id that was asked for.
-    :returns: a :class:`RunwayTask`, or the read error that says whether another look can help.
+    :returns: a :class:`RunwayTask`, or the facts of a read error: they say whether another look can help.
     """
-    value = parse(answer.body)
+    value = parse(response.body)
     complaint = complaint_of(value)
     if says_not_visible(value):
         return RunwayTask(runway_task_id, TaskStatus.NOT_VISIBLE)
-    if answer.status == 404 and value is not None and not answer.is_html:
+    if response.status == 404 and value is not None and not response.is_html:
         if gateway.missing_is_gone:
             return RunwayTask(runway_task_id, TaskStatus.GONE)
         if "invalid url" not in complaint.message.lower():
             return RunwayTask(runway_task_id, TaskStatus.NOT_VISIBLE)
     record = record_of(value)
-    if not 200 <= answer.status < 300 or record is None or complaint:
-        return errors.read_without_state(gateway, runway_task_id, answer, complaint)
+    if not 200 <= response.status < 300 or record is None or complaint:
+        return errors.read_without_state(gateway, runway_task_id, response, complaint)
     return _task(record, gateway, runway_task_id)
 
 

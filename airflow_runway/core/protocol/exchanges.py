@@ -1,9 +1,9 @@
 """What is said to a gateway, in which order, and what the answers come to: pure, for sync and async alike.
 
-A conversation is a generator. It yields a :class:`Call`; whoever drives it sends the call and gives the
-:class:`~airflow_runway.core.protocol.responses.Answer` back, or throws :class:`NoAnswerError` into it; it returns the
-result or raises an error of our tree. :mod:`airflow_runway.hooks.runway` drives it, once with requests and
-once with aiohttp.
+An exchange is a generator. It yields a :class:`Call`; whoever runs it sends the call and gives the
+:class:`~airflow_runway.core.protocol.responses.Response` back, or throws :class:`NoAnswerError` into it; it returns
+the result or raises a :class:`~airflow_runway.core.facts.CoreError`. The hook runs it, once with requests and once
+with aiohttp.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind, core_error
 from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, TaskStatus
 from airflow_runway.core.protocol import errors
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
 from airflow_runway.core.protocol.gateways import is_task_id
-from airflow_runway.core.protocol.responses import Answer, complaint_of, parse
+from airflow_runway.core.protocol.responses import Response, complaint_of, parse
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayError, RunwayReadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
-    from airflow_runway.core.protocol.gateways import Endpoint, Gateway
+    from airflow_runway.core.protocol.gateways import Create, Endpoint, Gateway
     from airflow_runway.core.protocol.verdicts import Delivery
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Call:
 
 
 class NoAnswerError(Exception):
-    """A request that got no answer.
+    """A request that got no response.
 
     :param delivery: how far it got.
     :param reason: the library's words, redacted.
@@ -53,38 +53,33 @@ class NoAnswerError(Exception):
         self.reason = reason
 
 
-Conversation = Generator[Call, Answer, T]
+Exchange = Generator[Call, Response, T]
 
 
-def submitting(
+def submit(
     gateway: Gateway, route: str, payload: Mapping[str, Any], fallback: Mapping[str, str | None] | None = None
-) -> Conversation[Submission]:
+) -> Exchange[Submission]:
     """Create a generation: one POST, never more.
 
     :param gateway: whom to ask.
     :param route: a route name of this gateway.
     :param payload: the JSON body.
     :param fallback: values for fields that the route needs and the payload lacks, e.g. ``callback_url``.
-    :raises RunwayConfigurationError: if it would surely be refused; nothing has been sent.
+    :raises CoreError: it would surely be refused and was not sent; it was refused; or nobody knows.
     """
-    row = gateway.create(route)
-    if row is None:
-        known = ", ".join(sorted(gateway.creates))
-        raise RunwayConfigurationError(
-            f"{gateway.title} has no route {redact(route, limit=60)!r}; it has: {known}. Nothing was sent."
-        )
+    row = known_route(gateway, route)
     payload = {**payload, **_needed(gateway, route, row.needs, payload, fallback or {})}
     try:
         json.dumps(payload, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise RunwayConfigurationError(
-            f"The payload for {route} is not JSON: {redact(error)}. Nothing was sent."
-        ) from None
+        raise _misconfigured(f"The payload for {route} is not JSON: {redact(error)}.") from None
     try:
-        answer = yield Call("POST", row.path, payload)
+        response = yield Call("POST", row.path, payload)
     except NoAnswerError as silence:
-        raise errors.create_without_answer(gateway, route, silence.delivery, silence.reason) from None
-    return _value(decode_submission(answer, gateway, route))
+        raise CoreError(
+            errors.create_without_answer(gateway, route, silence.delivery, silence.reason)
+        ) from None
+    return _value(decode_submission(response, gateway, route))
 
 
 def _needed(
@@ -99,22 +94,20 @@ def _needed(
     for name in needs:
         value = payload.get(name) or fallback.get(name)
         if not value:
-            raise RunwayConfigurationError(
+            raise _misconfigured(
                 f"{gateway.title} needs {name} on {route}, and neither the task nor the connection gives one. Set "
                 f"{name} to an address of your own; the result is fetched by reading, whether or not the callback "
-                "arrives. Nothing was sent."
+                "arrives."
             )
         if not isinstance(value, str) or not value.lower().startswith(("https://", "http://")):
-            raise RunwayConfigurationError(
-                f"{name} is {redact(value, limit=80)!r}, which is no http(s) address. Nothing was sent."
-            )
+            raise _misconfigured(f"{name} is {redact(value, limit=80)!r}, which is no http(s) address.")
         added[name] = value
     return added
 
 
-def reading(
+def read_task(
     gateway: Gateway, runway_task_id: str, known_at: MutableMapping[str, Endpoint] | None = None
-) -> Conversation[RunwayTask]:
+) -> Exchange[RunwayTask]:
     """Read one task, on each of the gateway's read routes until one knows the id.
 
     :param gateway: whom to ask.
@@ -124,13 +117,13 @@ def reading(
     checked_task_id(runway_task_id)
     known_at = {} if known_at is None else known_at
     usual = known_at.get(runway_task_id, gateway.reads[0])
-    task = yield from _reading_at(usual, gateway, runway_task_id)
+    task = yield from _read_at(usual, gateway, runway_task_id)
     for other in gateway.reads:
         # Only "I do not know this id" is a reason to ask elsewhere; trouble is not.
         if task.status.is_sighting:
             break
         if other != usual:
-            elsewhere = yield from _reading_at(other, gateway, runway_task_id)
+            elsewhere = yield from _read_at(other, gateway, runway_task_id)
             if elsewhere.status.is_sighting:
                 task, usual = elsewhere, other
             elif elsewhere.is_empty_record:
@@ -140,25 +133,24 @@ def reading(
     return task
 
 
-def _reading_at(endpoint: Endpoint, gateway: Gateway, runway_task_id: str) -> Conversation[RunwayTask]:
+def _read_at(endpoint: Endpoint, gateway: Gateway, runway_task_id: str) -> Exchange[RunwayTask]:
     body = {endpoint.id_in_body: runway_task_id} if endpoint.id_in_body else None
     try:
-        answer = yield Call(endpoint.method, endpoint.address(runway_task_id), body)
+        response = yield Call(endpoint.method, endpoint.address(runway_task_id), body)
     except NoAnswerError as silence:
-        raise errors.read_without_answer(gateway, runway_task_id, silence.reason) from None
-    return _value(decode_task(answer, gateway, runway_task_id))
+        raise CoreError(errors.read_without_answer(gateway, runway_task_id, silence.reason)) from None
+    return _value(decode_task(response, gateway, runway_task_id))
 
 
-def cancelling(gateway: Gateway, runway_task_id: str) -> Conversation[CancelOutcome]:
+def cancel_task(gateway: Gateway, runway_task_id: str) -> Exchange[CancelOutcome]:
     """Cancel what is unfinished, and only that: on the official API a DELETE destroys a finished result.
 
     :param gateway: whom to ask.
     :param runway_task_id: the task.
     """
     found_at: dict[str, Endpoint] = {}
-    try:
-        task = yield from reading(gateway, runway_task_id, found_at)
-    except RunwayReadError:
+    task = yield from _read_if_possible(gateway, runway_task_id, found_at)
+    if task is None:
         # Not knowing whether it has finished, the safe thing is to leave it alone.
         return CancelOutcome.UNKNOWN
     if task.status.is_final:
@@ -169,36 +161,46 @@ def cancelling(gateway: Gateway, runway_task_id: str) -> Conversation[CancelOutc
         # What is only known elsewhere (a workflow run) has no cancel route.
         return CancelOutcome.NOT_SUPPORTED
     try:
-        answer = yield Call(gateway.cancel.method, gateway.cancel.address(runway_task_id))
+        response = yield Call(gateway.cancel.method, gateway.cancel.address(runway_task_id))
         # 404: cancelled by somebody else between our two requests.
-        if 200 <= answer.status < 300 or answer.status == 404:
+        if 200 <= response.status < 300 or response.status == 404:
             return CancelOutcome.CANCELLED
     except NoAnswerError:
         pass  # it may have been taken: the next reading tells
-    try:
-        task = yield from reading(gateway, runway_task_id)
-    except RunwayReadError:
+    task = yield from _read_if_possible(gateway, runway_task_id)
+    if task is None:
         return CancelOutcome.UNKNOWN
     if not task.status.is_sighting or task.status is TaskStatus.CANCELLED:
         return CancelOutcome.CANCELLED
     return CancelOutcome.ALREADY_FINISHED if task.status.is_final else CancelOutcome.UNKNOWN
 
 
-def asking_for_organization(gateway: Gateway) -> Conversation[dict[str, Any]]:
+def _read_if_possible(
+    gateway: Gateway, runway_task_id: str, known_at: MutableMapping[str, Endpoint] | None = None
+) -> Exchange[RunwayTask | None]:
+    try:
+        return (yield from read_task(gateway, runway_task_id, known_at))
+    except CoreError as error:
+        if error.facts.kind in {ErrorKind.READ, ErrorKind.READ_REFUSED}:
+            return None
+        raise
+
+
+def get_organization(gateway: Gateway) -> Exchange[dict[str, Any]]:
     """Read the account: balance, limits, use. Free.
 
     :param gateway: whom to ask; must have such a route.
     """
     if gateway.organization is None:
-        raise RunwayConfigurationError(f"{gateway.title} documents no way to read the account.")
+        raise _misconfigured(f"{gateway.title} documents no way to read the account.")
     try:
-        answer = yield Call(gateway.organization.method, gateway.organization.path)
+        response = yield Call(gateway.organization.method, gateway.organization.path)
     except NoAnswerError as silence:
-        raise errors.read_without_answer(gateway, None, silence.reason) from None
-    value = parse(answer.body)
+        raise CoreError(errors.read_without_answer(gateway, None, silence.reason)) from None
+    value = parse(response.body)
     complaint = complaint_of(value)
-    if answer.status != 200 or complaint or not isinstance(value, dict):
-        raise errors.read_without_state(gateway, None, answer, complaint)
+    if response.status != 200 or complaint or not isinstance(value, dict):
+        raise CoreError(errors.read_without_state(gateway, None, response, complaint))
     return value
 
 
@@ -214,43 +216,61 @@ class UploadSlot:
     uri: str = field(repr=False)
 
 
-def asking_for_upload(gateway: Gateway, filename: str) -> Conversation[UploadSlot]:
+def reserve_upload(gateway: Gateway, filename: str) -> Exchange[UploadSlot]:
     """Get a place for a file: the first of two steps (published API description). Free.
 
     :param gateway: whom to ask; must have such a route.
     :param filename: with the extension of its media type.
     """
     if gateway.uploads is None:
-        raise RunwayConfigurationError(f"{gateway.title} documents no uploads. Nothing was sent.")
+        raise _misconfigured(f"{gateway.title} documents no uploads.")
     body = {"filename": filename, "type": "ephemeral"}
     try:
-        answer = yield Call(gateway.uploads.method, gateway.uploads.path, body)
+        response = yield Call(gateway.uploads.method, gateway.uploads.path, body)
     except NoAnswerError as silence:
-        raise errors.upload_without_answer(gateway, filename, silence.reason) from None
-    value = _object(parse(answer.body))
+        raise CoreError(errors.upload_without_answer(gateway, filename, silence.reason)) from None
+    value = _object(parse(response.body))
     url, fields, uri = value.get("uploadUrl"), _object(value.get("fields")), value.get("runwayUri")
-    if answer.status == 200 and isinstance(url, str) and isinstance(uri, str) and url and uri:
+    if response.status == 200 and isinstance(url, str) and isinstance(uri, str) and url and uri:
         return UploadSlot(url, {str(name): str(text) for name, text in fields.items()}, uri)
-    raise errors.upload_refused(gateway, filename, answer, complaint_of(value))
+    raise CoreError(errors.upload_refused(gateway, filename, response, complaint_of(value)))
 
 
 def checked_task_id(value: object) -> str:
     """A task id that may be asked for.
 
     :param value: e.g. what a template was rendered to.
-    :raises RunwayConfigurationError: if it can be none; nothing has been sent.
+    :raises CoreError: if it can be none; nothing has been sent.
     """
     if not is_task_id(value):
-        raise RunwayConfigurationError(
+        raise _misconfigured(
             f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
-            "runway_task_id=submit.output. Nothing was sent."
+            "runway_task_id=submit.output."
         )
     return str(value)
 
 
-def _value(outcome: T | RunwayError) -> T:
-    if isinstance(outcome, RunwayError):
-        raise outcome
+def known_route(gateway: Gateway, route: str) -> Create:
+    """The row of a route that a gateway has.
+
+    :param gateway: whom to ask.
+    :param route: a route name.
+    :raises CoreError: it has no such route; nothing has been sent.
+    """
+    row = gateway.create(route)
+    if row is None:
+        known = ", ".join(sorted(gateway.creates))
+        raise _misconfigured(f"{gateway.title} has no route {redact(route, limit=60)!r}; it has: {known}.")
+    return row
+
+
+def _misconfigured(happened: str) -> CoreError:
+    return core_error(ErrorKind.CONFIGURATION, f"{happened} Nothing was sent.")
+
+
+def _value(outcome: T | ErrorFacts) -> T:
+    if isinstance(outcome, ErrorFacts):
+        raise CoreError(outcome)
     return outcome
 
 
@@ -258,15 +278,15 @@ def _value(outcome: T | RunwayError) -> T:
 _NOBODYS_TASK = "00000000-0000-4000-8000-000000000000"
 
 
-def introducing(gateway: Gateway) -> Conversation[str]:
+def check_connection(gateway: Gateway) -> Exchange[str]:
     """Find out, for free, whether gateway and key go together; returns a sentence for people.
 
     :param gateway: whom to ask.
     """
     if gateway.organization is None:
-        yield from _reading_at(gateway.reads[0], gateway, _NOBODYS_TASK)
+        yield from _read_at(gateway.reads[0], gateway, _NOBODYS_TASK)
         return f"{gateway.title} accepts the key. It shows no balance over the API."
-    account = yield from asking_for_organization(gateway)
+    account = yield from get_organization(gateway)
     return " ".join([f"{gateway.title} accepts the key.", *_account_in_words(account)])
 
 

@@ -23,7 +23,7 @@ _RECORD_MARKS = ("task_id", "status", "state", "task_status")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One HTTP answer, read to its end (or to our limit)."""
 
     status: int

@@ -1,4 +1,4 @@
-"""What is told of a saved generation: plain JSON values, no URL of a gateway, no signed query; pure.
+"""What is told of a saved generation: plain JSON values, no URL of a gateway, no signed query.
 
 ::
 
@@ -17,24 +17,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow_runway.core.models import RunwayTask
 
 VERSION: Final = 1
-#: What a file's entry tells about the picture or the sound.
-MEASURES: Final = ("width", "height", "duration", "fps")
+
+
+class Measures(TypedDict, total=False):
+    """What was found out about the picture or the sound of a file."""
+
+    width: int | None
+    height: int | None
+    #: Seconds.
+    duration: float | None
+    fps: float | None
+
+
+class FileEntry(Measures):
+    """One file of a manifest."""
+
+    index: int
+    path: str
+    bytes: int
+    sha256: str
+    media_type: str
+
+
+class ManifestError(TypedDict):
+    """Why a generation is not saved, or not completely."""
+
+    type: str
+    message: str
+    failure: str | None
+    failure_code: str | None
+
+
+class Manifest(TypedDict):
+    """See the module."""
+
+    manifest_version: int
+    runway_task_id: str
+    gateway: str
+    route: str | None
+    status: str | None
+    cost_credits: float | None
+    created_at: str | None
+    finished_at: str | None
+    saved_at: str
+    files: list[FileEntry]
+    error: ManifestError | None
+
+
+class FileFacts(Measures):
+    """What the asset event of a file carries."""
+
+    runway_task_id: str
+    gateway: str
+    cost_credits: float | None
+    path: str
+    bytes: int
+    sha256: str
+    media_type: str
+    manifest: str
+
+
+_UNMEASURED: Final = Measures(width=None, height=None, duration=None, fps=None)
 _LONGEST_MESSAGE: Final = 1000
 
 
 def file_entry(
-    index: int, path: str, size: int, sha256: str, media_type: str, measures: Mapping[str, float | int | None]
-) -> dict[str, Any]:
+    index: int, path: str, size: int, sha256: str, media_type: str, measures: Measures
+) -> FileEntry:
     """One file of a manifest.
 
     :param index: which of the generation's outputs it is, from 0.
@@ -42,22 +101,29 @@ def file_entry(
     :param size: bytes.
     :param sha256: hexadecimal.
     :param media_type: what its first bytes say.
-    :param measures: some of :data:`MEASURES`; pixels, seconds, frames per second.
+    :param measures: what could be found out.
     """
-    entry = {"index": index, "path": path, "bytes": size, "sha256": sha256, "media_type": media_type}
-    return {**entry, **{name: measures.get(name) for name in MEASURES}}
+    return {
+        "index": index,
+        "path": path,
+        "bytes": size,
+        "sha256": sha256,
+        "media_type": media_type,
+        **_UNMEASURED,
+        **measures,
+    }
 
 
 def manifest_of(
     runway_task_id: str,
     task: RunwayTask | None,
-    files: Sequence[Mapping[str, Any]],
+    files: Sequence[FileEntry],
     *,
     gateway: str,
     route: str | None,
     saved_at: str,
     error: BaseException | None = None,
-) -> dict[str, Any]:
+) -> Manifest:
     """A whole manifest.
 
     :param runway_task_id: the generation.
@@ -78,12 +144,12 @@ def manifest_of(
         "created_at": task.created_at if task else None,
         "finished_at": task.finished_at if task else None,
         "saved_at": saved_at,
-        "files": [dict(entry) for entry in files],
+        "files": list(files),
         "error": None if error is None else _told(error, task),
     }
 
 
-def _told(error: BaseException, task: RunwayTask | None) -> dict[str, Any]:
+def _told(error: BaseException, task: RunwayTask | None) -> ManifestError:
     return {
         "type": type(error).__name__,
         "message": redact(error, limit=_LONGEST_MESSAGE),
@@ -92,8 +158,8 @@ def _told(error: BaseException, task: RunwayTask | None) -> dict[str, Any]:
     }
 
 
-def complete_files(document: object, runway_task_id: str) -> list[dict[str, Any]] | None:
-    """The files of a stored document, if that is the manifest of this generation, saved without an error.
+def complete_manifest(document: object, runway_task_id: str) -> Manifest | None:
+    """A stored document, if that is the manifest of this generation, saved without an error.
 
     :param document: whatever lay where the manifest should.
     :param runway_task_id: the generation.
@@ -104,7 +170,9 @@ def complete_files(document: object, runway_task_id: str) -> list[dict[str, Any]
     files = document.get("files")
     if not ours or document.get("error") is not None or not isinstance(files, list) or not files:
         return None
-    return files if all(_is_entry(entry, index) for index, entry in enumerate(files)) else None
+    if not all(_is_entry(entry, index) for index, entry in enumerate(files)):
+        return None
+    return cast("Manifest", document)
 
 
 def _is_entry(entry: object, index: int) -> bool:
@@ -116,13 +184,24 @@ def _is_entry(entry: object, index: int) -> bool:
     )
 
 
-def essentials(manifest: Mapping[str, Any], entry: Mapping[str, Any], manifest_path: str) -> dict[str, Any]:
+def file_facts(manifest: Manifest, entry: FileEntry, manifest_path: str) -> FileFacts:
     """What the asset event of a file carries.
 
     :param manifest: of the generation.
     :param entry: one of its files.
     :param manifest_path: where the manifest lies.
     """
-    names = ("path", "bytes", "sha256", "media_type", *MEASURES)
-    about = {name: manifest[name] for name in ("runway_task_id", "gateway", "cost_credits")}
-    return {**about, **{name: entry[name] for name in names}, "manifest": manifest_path}
+    return {
+        "runway_task_id": manifest["runway_task_id"],
+        "gateway": manifest["gateway"],
+        "cost_credits": manifest["cost_credits"],
+        "path": entry["path"],
+        "bytes": entry["bytes"],
+        "sha256": entry["sha256"],
+        "media_type": entry["media_type"],
+        "width": entry["width"],
+        "height": entry["height"],
+        "duration": entry["duration"],
+        "fps": entry["fps"],
+        "manifest": manifest_path,
+    }

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Final
 
+from airflow_runway.core.facts import CoreError, ErrorKind, core_error
 from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayTransferRefusedError
 
 #: What may stand in single braces.
 FIELDS: Final = ("runway_task_id", "index", "extension")
@@ -40,7 +40,7 @@ class FileName:
         """Check a pattern as far as it can be without a generation.
 
         :param pattern: e.g. ``{runway_task_id}-{index}{extension}``; ``{index:03}`` pads with zeros.
-        :raises RunwayConfigurationError: naming what is wrong with it; nothing has been fetched.
+        :raises CoreError: naming what is wrong with it; nothing has been fetched.
         """
         if not isinstance(pattern, str):
             raise _wrong(pattern, "is not a string")
@@ -67,7 +67,7 @@ class FileName:
         """Whether as many generations get different names.
 
         :param count: how many generations.
-        :raises RunwayConfigurationError: if they would overwrite each other.
+        :raises CoreError: if they would overwrite each other.
         """
         if count > 1 and "runway_task_id" not in self.fields:
             raise _wrong(self.pattern, f"gives {count} generations one name: it needs {{runway_task_id}}")
@@ -76,7 +76,7 @@ class FileName:
         """Whether as many outputs of one generation get different names.
 
         :param count: how many outputs.
-        :raises RunwayConfigurationError: if they would overwrite each other.
+        :raises CoreError: if they would overwrite each other.
         """
         if count > 1 and "index" not in self.fields:
             raise _wrong(self.pattern, f"gives {count} outputs one name: it needs {{index}}")
@@ -87,16 +87,17 @@ class FileName:
         :param runway_task_id: the generation.
         :param index: which of its outputs, from 0.
         :param media_type: what its first bytes say it is.
-        :raises RunwayTransferRefusedError: if the pattern itself ends in an extension of another type.
+        :raises CoreError: if the pattern itself ends in an extension of another type.
         """
         extension = EXTENSIONS[media_type]
         name = self._filled(runway_task_id, index, extension)
         suffix = f".{name.rpartition('.')[2]}".lower()
         if suffix != extension and suffix in EXTENSIONS.values():
-            raise RunwayTransferRefusedError(
+            raise core_error(
+                ErrorKind.TRANSFER_REFUSED,
                 f"Output {index} of Runway task {runway_task_id} is {media_type}, and file_name would call it "
                 f"{suffix}. Nothing was saved, and the generation itself is untouched. End file_name with "
-                "{extension}, then clear this task."
+                "{extension}, then clear this task.",
             )
         return name
 
@@ -105,7 +106,7 @@ class FileName:
 
         :param runway_task_id: the generation.
         :param index: which of its outputs, from 0.
-        :raises RunwayConfigurationError: if the filled pattern is no safe name.
+        :raises CoreError: if the filled pattern is no safe name.
         """
         return self._filled(runway_task_id, index, "")
 
@@ -153,8 +154,9 @@ def _unsafe(name: str) -> str:
     return ""
 
 
-def _wrong(pattern: object, what: str) -> RunwayConfigurationError:
-    return RunwayConfigurationError(
+def _wrong(pattern: object, what: str) -> CoreError:
+    return core_error(
+        ErrorKind.CONFIGURATION,
         f"file_name {redact(pattern, limit=120)!r} {what}. Nothing was fetched or saved; correct it, then clear "
-        "this task."
+        "this task.",
     )

@@ -1,4 +1,4 @@
-"""What a host of output files says about one: status and headers, read; pure."""
+"""What a host of output files says about one: status and headers, read."""
 
 from __future__ import annotations
 

@@ -1,0 +1,75 @@
+"""What every operator and sensor of this provider shares: its hook, expired deferrals, checks of arguments."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_runway._compat import TaskDeferralTimeout
+from airflow_runway.core.limits import SHORTEST_INTERVAL
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_runway.hooks.runway import RunwayHook
+
+
+class RunwayOperatorBase(BaseOperator):
+    """An operator that works over one connection of type ``runway``."""
+
+    runway_conn_id: str
+
+    @cached_property
+    def hook(self) -> RunwayHook:
+        """The hook of this task's connection."""
+        # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
+        from airflow_runway.hooks.runway import RunwayHook
+
+        return RunwayHook(self.runway_conn_id)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Airflow's way back into a deferred task; a deferral that expired is our own deadline.
+
+        :param next_method: the method that was deferred to.
+        :param next_kwargs: its arguments, the trigger's event among them.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            return self.deferral_expired(context)
+
+    def deferral_expired(self, context: Context) -> Any:
+        """What Airflow's own time-out of a deferral comes to: the trigger did not report in time."""
+        raise NotImplementedError
+
+
+def seconds(name: str, value: object, *, least: float = SHORTEST_INTERVAL) -> float:
+    """An argument that is a time, in seconds; checked when the Dag is parsed.
+
+    :param name: the argument's name.
+    :param value: a number of seconds, or a ``timedelta``.
+    :param least: the smallest that makes sense, in seconds.
+    :raises ValueError: if it is no such time.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= least:
+        raise ValueError(
+            f"{name} must be at least {least:g} seconds (a number or a timedelta), not {value!r}"
+        )
+    return float(number)
+
+
+def one_of(name: str, value: str, *words: str) -> str:
+    """An argument that must be one of a few words; checked when the Dag is parsed.
+
+    :param name: the argument's name.
+    :param value: what was given.
+    :param words: what it may be.
+    :raises ValueError: if it is none of them.
+    """
+    if value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}, not {value!r}")
+    return value

@@ -1,0 +1,90 @@
+"""What a trigger tells the worker: plain JSON values, without a key, a prompt or a URL.
+
+A worker reads the generation anew, whatever the event says. An error travels as its facts, and becomes an exception
+only there. Airflow keeps events in its database, so a worker may meet one of an earlier version of this provider:
+whatever is missing has a default, and errors of 0.1.0, which named a class, are read as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow_runway.core.facts import ErrorFacts, ErrorKind, kind_named
+from airflow_runway.core.polling.decisions import Finished
+
+if TYPE_CHECKING:
+    from airflow_runway.core.polling.decisions import GaveUp
+
+
+class ErrorEvent(TypedDict):
+    """The facts of an error; the last reading stays behind, since it holds URLs."""
+
+    kind: str
+    message: str
+    retry_after: float | None
+    key_refused: bool
+
+
+class TaskEvent(TypedDict):
+    """The event of a wait for one generation."""
+
+    runway_task_id: str
+    #: Wall clock, seconds since the epoch.
+    deadline: float
+    cancel_on_kill: bool
+    #: ``None`` where the server has said its last word.
+    error: ErrorEvent | None
+
+
+class BatchEvent(TypedDict):
+    """The event of a wait for many generations."""
+
+    #: Runway task id → why the wait for it was given up; ``None`` where the server has said its last word.
+    ended: dict[str, ErrorEvent | None]
+    #: How often in a row the gateway has taken nothing.
+    pauses: int
+
+
+def error_event(decision: Finished | GaveUp) -> ErrorEvent | None:
+    """What the event says of an ended wait.
+
+    :param decision: how it ended.
+    """
+    if isinstance(decision, Finished):
+        return None
+    error = decision.error
+    return {
+        "kind": error.kind.value,
+        "message": error.message,
+        "retry_after": error.retry_after,
+        "key_refused": error.key_refused,
+    }
+
+
+#: Classes that 0.1.0 named in its events.
+_OF_0_1_0 = {
+    "RunwayTaskTimeoutError": ErrorKind.TASK_TIMEOUT,
+    "RunwayTaskLostError": ErrorKind.TASK_LOST,
+    "RunwayOutputMissingError": ErrorKind.OUTPUT_MISSING,
+    "RunwayReadRefusedError": ErrorKind.READ_REFUSED,
+    "RunwayConfigurationError": ErrorKind.CONFIGURATION,
+}
+
+
+def error_in(event: Mapping[str, Any] | None) -> ErrorFacts | None:
+    """The facts in an event's error.
+
+    :param event: what the event holds for it, maybe of another version.
+    """
+    if not isinstance(event, Mapping):
+        return None
+    kind = (
+        kind_named(event["kind"]) if "kind" in event else _OF_0_1_0.get(event.get("type", ""), ErrorKind.READ)
+    )
+    return ErrorFacts(
+        kind,
+        str(event.get("message", "")),
+        retry_after=event.get("retry_after"),
+        key_refused=bool(event.get("key_refused")),
+    )
