@@ -83,12 +83,12 @@ class ErrorFacts:
     def __str__(self) -> str:
         return self.message
 
-    def saying(self, message: str) -> ErrorFacts:
-        """The same error in other words.
+    def of_kind(self, kind: ErrorKind) -> ErrorFacts:
+        """The same facts, judged otherwise.
 
-        :param message: the sentence for people.
+        :param kind: what kind of error they are.
         """
-        return replace(self, message=message)
+        return replace(self, kind=kind)
 
 
 class CoreError(Exception):

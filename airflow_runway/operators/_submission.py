@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_runway import telemetry
+from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.submission import (
     Look,
@@ -21,32 +22,38 @@ from airflow_runway.core.journal.submission import (
     TryLater,
     remote_of,
 )
+from airflow_runway.core.limits import NOT_VISIBLE_GRACE, READ_ATTEMPTS
 from airflow_runway.core.models import CancelOutcome
-from airflow_runway.core.polling.decisions import NOT_VISIBLE_GRACE, Finished, GaveUp, Wait
+from airflow_runway.core.polling.decisions import Finished, GaveUp, Wait
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
     RunwayJournalError,
-    RunwayMediaError,
     RunwaySubmissionError,
-    RunwayTaskLostError,
+    error_of,
 )
 from airflow_runway.operators._callback_token import with_token
+from airflow_runway.operators._recorded_request import prepare_or_match
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from airflow_runway.core.journal.submission import Policy
     from airflow_runway.core.models import Submission
-    from airflow_runway.core.polling.decisions import Decision as WaitDecision
-    from airflow_runway.hooks._request_media import PreparedRequest
-    from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.stores.submission import JournalStore
+    from airflow_runway.core.polling.decisions import PollDecision
+    from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.stores.submission import SubmissionStore
+    from airflow_runway.telemetry import Log
 
 #: Seconds after a submission in which a 404 may be a replica that lags.
 _FRESH = 60.0
-_ATTEMPTS_TO_LOOK = 3
+
+
+class LooksAtTask(Protocol):
+    """Reads a wait's task once and decides."""
+
+    def __call__(self, wait: Wait, *, attempts: int = 1) -> PollDecision:
+        """Look."""
 
 
 class JournalledSubmission:
@@ -60,17 +67,17 @@ class JournalledSubmission:
 
     def __init__(
         self,
-        hook: RunwayHook,
-        store: JournalStore,
-        look: Callable[..., WaitDecision],
-        log: logging.Logger | Any,
+        hook: SubmittingHook,
+        store: SubmissionStore,
+        look: LooksAtTask,
+        log: Log,
     ) -> None:
         self._hook = hook
         self._store = store
         self._look = look
         self._log = log
 
-    def generation(self, route: str, payload: Mapping[str, Any], policy: Policy) -> tuple[Record, bool]:
+    def find_or_submit(self, route: str, payload: Mapping[str, Any], policy: Policy) -> tuple[Record, bool]:
         """The record of the generation, and whether it is new rather than left by an earlier try.
 
         :param route: the route's name.
@@ -83,8 +90,18 @@ class JournalledSubmission:
         """
         gateway = self._hook.settings.gateway.name
         found = self._store.load()
-        prepared = self._prepared(route, payload, found)
-        request = self._fingerprint(route, prepared.identity) if prepared else self._recorded().fingerprint
+        as_written = self._hook.fingerprint(route, payload)
+        prepared = prepare_or_match(
+            self._hook,
+            payload,
+            as_written=as_written,
+            recorded=[found] if isinstance(found, Record) else [],
+            log=self._log,
+        )
+        if isinstance(prepared, Record):
+            request = prepared.fingerprint
+        else:
+            request = self._hook.fingerprint(route, prepared.identity)
         cleared = self._store.was_cleared()
         decision = journal.decide(found, request, cleared=cleared, policy=policy)
         if isinstance(decision, Look):
@@ -100,38 +117,19 @@ class JournalledSubmission:
             return self._recovered(cleared=isinstance(decision, Reuse)), False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
         # Uploads and fresh links are free, and done before anything that is not.
-        prepared = prepared or self._hook.prepare(payload)
+        if isinstance(prepared, Record):
+            prepared = self._hook.prepare(payload)
         body = prepared.body()
-        self._say_goodbye(decision)
+        self._cancel_replaced(decision)
         intent = Record(
             Phase.INTENT,
-            self._fingerprint(route, prepared.identity),
+            self._hook.fingerprint(route, prepared.identity),
             gateway,
             route,
             sent_at=time.time(),
-            as_written=self._fingerprint(route, payload),
+            as_written=as_written,
         )
         return self._submit(intent, body), True
-
-    def _fingerprint(self, route: str, payload: Mapping[str, Any]) -> str:
-        gateway = self._hook.settings.gateway.name
-        return journal.fingerprint(gateway, self._hook.runway_conn_id, route, payload)
-
-    def _prepared(
-        self, route: str, payload: Mapping[str, Any], found: Record | journal.Unreadable | None
-    ) -> PreparedRequest | None:
-        """The request with its media looked at; ``None`` where they cannot be, and a generation may be there already.
-
-        An input file that was tidied away must not keep a paid generation from being picked up: the request is then
-        taken for the recorded one if it is written in the same words.
-        """
-        try:
-            return self._hook.prepare(payload)
-        except RunwayMediaError as error:
-            if not isinstance(found, Record) or found.as_written != self._fingerprint(route, payload):
-                raise
-            self._log.warning("Taking the request for the recorded one, though: %s", error)
-            return None
 
     def _recorded(self) -> Record:
         record = self._store.record
@@ -160,13 +158,13 @@ class JournalledSubmission:
         # The connection has just been read: a key that is refused now will be refused again.
         wait = Wait(record.runway_task_id, deadline=float("inf"), seen=age > _FRESH, refusals=1)
         while True:
-            decision = self._look(wait, attempts=_ATTEMPTS_TO_LOOK)
+            decision = self._look(wait, attempts=READ_ATTEMPTS)
             if isinstance(decision, Finished):
                 return remote_of(decision.task)
             if isinstance(decision, GaveUp):
-                if isinstance(decision.error, RunwayTaskLostError):
+                if decision.error.kind is ErrorKind.TASK_LOST:
                     return Remote.GONE
-                raise decision.error
+                raise error_of(decision.error)
             if decision.wait.troubles:
                 return Remote.UNREADABLE
             shows_late = not self._hook.settings.gateway.missing_is_gone and age < NOT_VISIBLE_GRACE
@@ -175,7 +173,7 @@ class JournalledSubmission:
             wait = decision.wait
             time.sleep(decision.after)
 
-    def _say_goodbye(self, decision: Submit) -> None:
+    def _cancel_replaced(self, decision: Submit) -> None:
         """Deal with an earlier generation that the new one replaces."""
         if decision.note:
             self._log.warning("%s", decision.note)

@@ -8,45 +8,41 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_runway._compat import TaskDeferralTimeout
+from airflow_runway._base_operator import one_of, seconds
+from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.submission import Policy, Record
+from airflow_runway.core.limits import DEFAULT_INTERVAL, KILL_CLEANUP_TIMEOUT
 from airflow_runway.core.models import CancelOutcome
-from airflow_runway.core.polling.decisions import DEFAULT_INTERVAL, LookAgain, Wait, timed_out
-from airflow_runway.core.protocol.verdicts import Retry, judge_failure
+from airflow_runway.core.polling.decisions import LookAgain, Wait, timed_out
 from airflow_runway.exceptions import (
     RunwayBudgetError,
     RunwayConfigurationError,
     RunwayError,
     RunwayTaskCancelledError,
-    RunwayTaskFailedError,
-    RunwayTaskLostError,
-    RunwayTaskTimeoutError,
-    RunwayTransientFailureError,
+    error_of,
 )
 from airflow_runway.links.runway import RunwayTaskLink
-from airflow_runway.operators._waiting import WaitsForRunwayTask, one_of, seconds
-from airflow_runway.stores.submission import JournalStore
+from airflow_runway.operators._waiting import WaitsForRunwayTask
+from airflow_runway.stores.submission import SubmissionStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_runway.core.models import RunwayTask
+    from airflow_runway.core.models import RunwayTask, TaskResult
+    from airflow_runway.triggers._events import TaskEvent
 
 XCOM_RUNWAY_TASK_ID = "runway_task_id"
 XCOM_RUNWAY_CREDITS = "runway_credits"
 
-#: Seconds that a worker which is being stopped may spend on cancelling.
-LONGEST_GOODBYE = 3.0
-
 #: How a waiting task ended → the word in its journal.
-_OUTCOMES: dict[type[RunwayError], str] = {
-    RunwayTaskFailedError: "failed",
-    RunwayTransientFailureError: "failed",
-    RunwayTaskCancelledError: "cancelled",
-    RunwayTaskLostError: "lost",
-    RunwayTaskTimeoutError: "timed_out",
+_OUTCOMES = {
+    ErrorKind.TASK_FAILED: "failed",
+    ErrorKind.TRANSIENT_FAILURE: "failed",
+    ErrorKind.TASK_CANCELLED: "cancelled",
+    ErrorKind.TASK_LOST: "lost",
+    ErrorKind.TASK_TIMEOUT: "timed_out",
 }
 
 
@@ -58,7 +54,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
 
     On Airflow 3.3 a submission is journalled in the task's state store (key ``runway_submission``: ids,
     times and a hash, no prompt, key or URL). A retry, or a clear, first looks there, so that a worker that died
-    at any moment does not make a second generation; see ``airflow_runway.core.journal.submission`` for the whole table.
+    at any moment does not make a second generation; see
+    ``airflow_runway.core.journal.submission`` for the whole table.
 
     Errors tell what was charged. A refusal by the gateway (``RunwayRequestRefusedError``,
     ``RunwayAuthenticationError``, ``RunwayOutOfCreditsError``) costs nothing and is not retried. Limits and
@@ -92,6 +89,7 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
     template_fields: Sequence[str] = ("route", "payload", "runway_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
     operator_extra_links = (RunwayTaskLink(),)
+    retries_make_another_generation = True
     ui_color = "#c7d2fe"
 
     def __init__(
@@ -126,7 +124,7 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         if max_credits is not None and not max_credits >= 0:
             raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
         self.max_credits = max_credits
-        self._generation = ""
+        self._runway_task_id = ""
         self._stopped = False
 
     @property
@@ -146,20 +144,17 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         return dict(self.payload)
 
     def execute(self, context: Context) -> Any:
-        """Find or make the generation, record the id, then return or wait.
-
-        :param context: Airflow's.
-        """
+        """Find or make the generation, record the id, then return or wait."""
         from airflow_runway.operators._submission import JournalledSubmission
 
-        store = JournalStore(context)
+        store = SubmissionStore(context)
         journalled = JournalledSubmission(self.hook, store, self.look, self.log)
         policy = Policy(
             resubmit_ambiguous=self.on_ambiguous_submit == "resubmit",
             regenerate=self.on_clear == "regenerate",
         )
-        record, is_new = journalled.generation(self.route, self.body(), policy)
-        self._generation = record.runway_task_id
+        record, is_new = journalled.find_or_submit(self.route, self.body(), policy)
+        self._runway_task_id = record.runway_task_id
         context["ti"].xcom_push(key=XCOM_RUNWAY_TASK_ID, value=record.runway_task_id)
         self._push_credits(context, record, charged=None)
         self.remember_link(record.runway_task_id)
@@ -176,9 +171,9 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         wait = Wait(record.runway_task_id, record.anchored_at + self.timeout, self.waiting_interval)
         return self._ended(context, store, lambda: self._wait_for(wait, is_new=is_new))
 
-    def _wait_for(self, wait: Wait, *, is_new: bool) -> dict[str, Any]:
+    def _wait_for(self, wait: Wait, *, is_new: bool) -> TaskResult:
         if not is_new:
-            # An old acquaintance may have ended long ago.
+            # A re-attached generation may already have finished.
             decision = self.look(wait)
             if not isinstance(decision, LookAgain):
                 return self._conclude(decision, wait)
@@ -187,44 +182,36 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
             self.wait_deferred(wait, cancel_on_kill=self.cancel_on_kill)
         return self.wait_in_worker(wait)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: TaskEvent) -> TaskResult:
         """Continue after the trigger fired.
 
-        :param context: Airflow's.
-        :param event: the trigger's.
+        :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
         """
-        store = JournalStore(context)
+        store = SubmissionStore(context)
         store.load()
-        self._generation = event["runway_task_id"]
+        self._runway_task_id = event["runway_task_id"]
         return self._ended(
             context, store, lambda: super(RunwaySubmitOperator, self).execute_complete(context, event)
         )
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Airflow's; an expired deferral becomes our own time-out, which names the generation.
+    def deferral_expired(self, context: Context) -> TaskResult:
+        """Our own time-out, which names the generation.
 
-        :param next_method: Airflow's.
-        :param next_kwargs: Airflow's.
-        :param context: Airflow's.
+        :raises RunwayTaskTimeoutError: telling what became of it.
         """
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
-            store = JournalStore(context)
-            store.load()
-            ti = context["ti"]
-            found = store.record.runway_task_id if store.record else ""
-            found = found or ti.xcom_pull(
-                task_ids=ti.task_id, key=XCOM_RUNWAY_TASK_ID, map_indexes=ti.map_index
-            )
-            self._generation = str(found or "")
-            wait = Wait(self._generation or "(id not found)", time.time())
-            return self._ended(context, store, lambda: self._expired(wait))
+        store = SubmissionStore(context)
+        store.load()
+        ti = context["ti"]
+        found = store.record.runway_task_id if store.record else ""
+        found = found or ti.xcom_pull(task_ids=ti.task_id, key=XCOM_RUNWAY_TASK_ID, map_indexes=ti.map_index)
+        self._runway_task_id = str(found or "")
+        wait = Wait(self._runway_task_id or "(id not found)", time.time())
+        return self._ended(context, store, lambda: self._expired(wait))
 
-    def _expired(self, wait: Wait) -> dict[str, Any]:
-        if self.cancel_on_timeout and self._generation:
+    def _expired(self, wait: Wait) -> TaskResult:
+        if self.cancel_on_timeout and self._runway_task_id:
             return self.cancel_at_deadline(wait)
-        raise timed_out(wait)
+        raise error_of(timed_out(wait))
 
     def on_kill(self) -> None:
         """Cancel the generation, if its id is known by now; bounded, and never in the way.
@@ -233,24 +220,24 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         dealt with right after it.
         """
         self._stopped = True
-        if self.cancel_on_kill and self._generation:
+        if self.cancel_on_kill and self._runway_task_id:
             worker = threading.Thread(target=self._cancel_quietly, daemon=True)
             worker.start()
-            worker.join(LONGEST_GOODBYE)
+            worker.join(KILL_CLEANUP_TIMEOUT)
 
     def _cancel_quietly(self) -> None:
         try:
-            outcome = self.hook.detached(LONGEST_GOODBYE).cancel_task(self._generation)
-            self.log.info("Runway task %s, on being stopped: %s.", self._generation, outcome)
+            outcome = self.hook.detached(KILL_CLEANUP_TIMEOUT).cancel_task(self._runway_task_id)
+            self.log.info("Runway task %s, on being stopped: %s.", self._runway_task_id, outcome)
         except Exception as error:
-            self.log.warning("Runway task %s could not be cancelled: %s", self._generation, error)
+            self.log.warning("Runway task %s could not be cancelled: %s", self._runway_task_id, error)
 
-    def _cancel(self, store: JournalStore) -> CancelOutcome:
-        outcome = self.hook.cancel_task(self._generation)
+    def _cancel(self, store: SubmissionStore) -> CancelOutcome:
+        outcome = self.hook.cancel_task(self._runway_task_id)
         store.close(f"stopped: {outcome}")
         return outcome
 
-    def _keep_to_budget(self, store: JournalStore, record: Record) -> None:
+    def _keep_to_budget(self, store: SubmissionStore, record: Record) -> None:
         estimate = record.estimated_credits
         if self.max_credits is None or estimate is None or estimate <= self.max_credits:
             return
@@ -279,25 +266,17 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         except RunwayError:
             return None
 
-    def _ended(self, context: Context, store: JournalStore, wait: Any) -> dict[str, Any]:
-        """Wait to the end, journal it, and act on an unhappy one."""
+    def _ended(self, context: Context, store: SubmissionStore, wait: Callable[[], TaskResult]) -> TaskResult:
+        """Wait to the end, and journal it."""
         try:
-            result: dict[str, Any] = wait()
+            result = wait()
         except RunwayError as error:
-            store.close(_OUTCOMES.get(type(error), "error"))
-            raise self._explained(error) from None
+            store.close(_OUTCOMES.get(error.kind, "error"))
+            raise
         if store.record:
             self._push_credits(context, store.record, charged=result["cost_credits"])
         store.close("succeeded")
         return result
-
-    @staticmethod
-    def _explained(error: RunwayError) -> RunwayError:
-        """Where another try may do better, Airflow's retries stay in charge."""
-        task = error.task if isinstance(error, RunwayTaskFailedError) else None
-        if task is not None and judge_failure(task.failure_code).retry is not Retry.NEVER:
-            return RunwayTransientFailureError(str(error), task=task)
-        return error
 
     def _push_credits(self, context: Context, record: Record, *, charged: float | None) -> None:
         context["ti"].xcom_push(

@@ -13,24 +13,25 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_runway._base_operator import seconds
+from airflow_runway.core.limits import DEFAULT_INTERVAL, NOT_VISIBLE_GRACE, SHORTEST_ABSENCE
 from airflow_runway.core.polling.decisions import (
-    DEFAULT_INTERVAL,
-    NOT_VISIBLE_GRACE,
-    SHORTEST_ABSENCE,
     LookAgain,
     Wait,
     timed_out,
 )
 from airflow_runway.core.protocol.exchanges import checked_task_id
-from airflow_runway.exceptions import RunwayError
+from airflow_runway.exceptions import RunwayError, error_of, runway_errors
 from airflow_runway.links.runway import RunwayTaskLink
-from airflow_runway.operators._waiting import WaitsForRunwayTask, seconds
+from airflow_runway.operators._waiting import WaitsForRunwayTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from airflow.sdk import Context
+
+    from airflow_runway.core.models import TaskResult
 
 
 class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
@@ -86,14 +87,14 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         return float(self.poke_interval)
 
     def execute(self, context: Context) -> Any:
-        """Look once; finish, or go on in the mode that was asked for.
-
-        :param context: Airflow's.
-        """
+        """Look once; finish, or go on in the mode that was asked for."""
         self._wait = self._begin(context)
-        with self._ending_as_documented(self._wait):
+        with self._ending_as_documented():
             if not self.deferrable:
-                return super().execute(context)
+                try:
+                    return super().execute(context)
+                except AirflowSensorTimeout:
+                    return self._expired(self._wait)
             self.remember_link(self._wait.runway_task_id)
             decision = self.look(self._wait)
             if isinstance(decision, LookAgain):
@@ -101,10 +102,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             return self._conclude(decision, self._wait)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look once.
-
-        :param context: Airflow's.
-        """
+        """Look once."""
         wait = self._wait or self._begin(context)
         self.remember_link(wait.runway_task_id)
         while True:
@@ -119,24 +117,31 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             time.sleep(decision.after)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Airflow's; an expired deferral becomes our own time-out.
+        """Airflow's way back into a deferred task.
 
-        :param next_method: Airflow's.
-        :param next_kwargs: Airflow's.
-        :param context: Airflow's.
+        :param next_method: the method that was deferred to.
+        :param next_kwargs: its arguments, the trigger's event among them.
         """
-        with self._ending_as_documented(Wait(self.runway_task_id, time.time())):
+        with self._ending_as_documented():
             return super().resume_execution(next_method, next_kwargs, context)
 
+    def deferral_expired(self, context: Context) -> TaskResult:
+        """Our own time-out, which names the generation.
+
+        :raises RunwayTaskTimeoutError: telling what became of it.
+        """
+        return self._expired(Wait(self.runway_task_id, time.time()))
+
+    def _expired(self, wait: Wait) -> TaskResult:
+        if self.cancel_on_timeout:
+            return self.cancel_at_deadline(wait)
+        raise error_of(timed_out(wait))
+
     @contextmanager
-    def _ending_as_documented(self, wait: Wait) -> Iterator[None]:
-        """One meaning of time-outs, ``soft_fail`` and ``never_fail`` for all modes, and the reason in the log."""
+    def _ending_as_documented(self) -> Iterator[None]:
+        """One meaning of ``soft_fail`` and ``never_fail`` for all modes, and the reason in the log."""
         try:
             yield
-        except AirflowSensorTimeout:
-            if self.cancel_on_timeout:
-                self.cancel_at_deadline(wait)
-            raise timed_out(wait) from None
         except AirflowSkipException as skipped:
             # Airflow's own words for it leave out why.
             if isinstance(skipped.__cause__, RunwayError):
@@ -157,8 +162,10 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         if self.reschedule and not self.deferrable:
             first = context["ti"].get_first_reschedule_date(context)
             started_at = first.timestamp() if first else now
+        with runway_errors():
+            runway_task_id = checked_task_id(self.runway_task_id)
         return Wait(
-            checked_task_id(self.runway_task_id),
+            runway_task_id,
             deadline=started_at + self.timeout,
             interval=self.waiting_interval,
             # After the grace it must have been seen, or an earlier poke would have gone on not seeing it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
@@ -135,7 +135,8 @@ class RunwayBatchTrigger(CancelsOnKill):
             return True
         alarm = asyncio.ensure_future(self._clock.sleep(max(alarm_at - self._clock.wall(), 0.0)))
         try:
-            await asyncio.wait({reading, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            first: set[asyncio.Future[Any]] = {reading, alarm}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         finally:
             alarm.cancel()
         return reading.done()

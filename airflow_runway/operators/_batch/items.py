@@ -7,17 +7,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.batch import Item, State, begins_anew, intent
 from airflow_runway.exceptions import RunwayError
+from airflow_runway.operators._recorded_request import prepare_or_match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_runway.hooks._request_media import PreparedRequest
-    from airflow_runway.hooks.runway import RunwayHook
+    from airflow_runway.hooks._ports import PreparedRequest, SubmittingHook
     from airflow_runway.operators._batch.requests import Request
     from airflow_runway.stores.batch import BatchStore
+    from airflow_runway.telemetry import Log
 
 #: Files read at the same time.
 _FILES_AT_ONCE = 8
@@ -38,13 +38,13 @@ class BatchItems:
 
     def __init__(
         self,
-        hook: RunwayHook,
+        hook: SubmittingHook,
         store: BatchStore,
         route: str,
         requests: Sequence[Request],
         *,
         resubmit: bool,
-        log: Any,
+        log: Log,
     ) -> None:
         self._hook, self._store, self._route = hook, store, route
         self.requests = requests
@@ -56,7 +56,7 @@ class BatchItems:
         #: Entries that could not even be recorded in this phase, by place: the reason, and whether it may pass.
         self.unsent: dict[int, tuple[str, bool]] = {}
 
-    def recognise_as_written(self) -> None:
+    def match_as_written(self) -> None:
         """Find the items of requests by their words alone: enough within one try, and nothing is read."""
         by_words: dict[str, list[Item]] = {}
         for item in self._store.items():
@@ -68,7 +68,7 @@ class BatchItems:
                         self._anew.add(item.key)
                     break
 
-    def recognise(self) -> None:
+    def match_recorded(self) -> None:
         """Find the items of requests by content: every file is read.
 
         What another try submits again is noted. That is what failed only if the batch had come to its end: a worker
@@ -77,7 +77,7 @@ class BatchItems:
         if not self._store.items():
             return
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-            list(pool.map(self._recognise_one, self._valid()))
+            list(pool.map(self._match_one, self._valid()))
         for request in self._valid():
             item = self._store.get(request.key) if request.key else None
             if item is not None and self._begins_anew(item):
@@ -87,18 +87,19 @@ class BatchItems:
         had_ended = item.state is not State.FAILED or self._store.starts_over
         return had_ended and begins_anew(item, resubmit=self._resubmit)
 
-    def _recognise_one(self, request: Request) -> None:
-        words = self._as_written(request)
+    def _match_one(self, request: Request) -> None:
         try:
-            prepared = self._hook.prepare(request.payload or {})
-        except RunwayError as error:
-            # A file that was tidied away must not hide what is paid for.
-            for item in self._store.items():
-                if item.as_written == words and self._claim(request, item.key):
-                    self._log.warning(
-                        "Item %d is taken for the recorded one, though: %s", request.index, error
-                    )
-                    return
+            prepared = prepare_or_match(
+                self._hook,
+                request.payload or {},
+                as_written=self._as_written(request),
+                recorded=self._store.items(),
+                log=self._log,
+                accept=lambda item: self._claim(request, item.key),
+            )
+        except RunwayError:
+            return  # told when the item is about to be sent
+        if isinstance(prepared, Item):
             return
         with self._lock:
             key = self._free_key(self._fingerprint(prepared.identity))
@@ -121,8 +122,7 @@ class BatchItems:
         return f"{content}.{number}"
 
     def _fingerprint(self, payload: Mapping[str, Any]) -> str:
-        gateway, conn_id = self._hook.settings.gateway.name, self._hook.runway_conn_id
-        return journal.fingerprint(gateway, conn_id, self._route, payload)[:_HASH]
+        return self._hook.fingerprint(self._route, payload)[:_HASH]
 
     def _as_written(self, request: Request) -> str:
         return self._fingerprint(request.payload or {})
@@ -142,7 +142,7 @@ class BatchItems:
         return [item for request in self.requests if (item := self.item(request)) is not None]
 
     def running(self) -> list[Item]:
-        """What was accepted and is not known to have ended; also for requests that are not recognised yet."""
+        """What was accepted and is not known to have ended; also for requests that are not matched yet."""
         return [item for item in self._store.items() if item.state is State.RUNNING]
 
     def waiting(self) -> list[Request]:
@@ -163,7 +163,7 @@ class BatchItems:
         content = self._fingerprint(prepared.identity)
         with self._lock:
             if not request.key.startswith(f"{content}."):
-                # New, or a file of it has changed since it was recognised: another request.
+                # New, or a file of it has changed since it was matched: another request.
                 request.key = self._free_key(content)
                 self._claimed.add(request.key)
             self._anew.discard(request.key)

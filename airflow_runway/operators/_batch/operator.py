@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
-import tenacity
-from airflow.sdk import BaseOperator
-
-from airflow_runway._compat import TaskDeferralTimeout
+from airflow_runway._base_operator import RunwayOperatorBase, one_of, seconds
 from airflow_runway.core.journal.batch import Limits
-from airflow_runway.core.polling.decisions import DEFAULT_INTERVAL, SHORTEST_ABSENCE
+from airflow_runway.core.limits import (
+    DEFAULT_INTERVAL,
+    DEFER_TIMEOUT_MARGIN,
+    KILL_CLEANUP_TIMEOUT,
+    SHORTEST_ABSENCE,
+)
+from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN
-from airflow_runway.exceptions import RunwayBatchError, RunwayConfigurationError, RunwayReadRefusedError
-from airflow_runway.operators._submit import LONGEST_GOODBYE
-from airflow_runway.operators._waiting import NET_BELOW_DEADLINE, one_of, seconds
+from airflow_runway.exceptions import RunwayBatchError, RunwayReadRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
-    from tenacity.wait import wait_base
 
-    from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.operators._batch.phase import BatchRun
+    from airflow_runway.operators._batch.manifest import BatchSummary
+    from airflow_runway.operators._batch.phase import BatchPhase
+    from airflow_runway.operators._batch.report import BatchReport
     from airflow_runway.stores.batch import BatchStore
+    from airflow_runway.triggers._events import BatchEvent, ErrorEvent
 
 #: Seconds until a gateway that takes nothing now is asked again, where it does not say; doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 #: Ends that are worth a worker, where outputs are to be saved, and seconds that one end waits for others.
 _WORTH_A_WORKER, _LINGER = 50, 300.0
 
+_chance = random.Random()  # noqa: S311 - jitter, not cryptography
 
-class RunwayBatchOperator(BaseOperator):
+
+class RunwayBatchOperator(RunwayOperatorBase):
     """Makes many generations as one task: submits, waits in one trigger, saves, and reports. This spends money.
 
     Items are independent: one that is wrong, or fails, fails alone. Each is journalled under the fingerprint of its
     request (content of files included) before it is sent, and sent once: a retry, or a clear, goes on where the
     batch stopped. What succeeded is kept, what runs is waited for, what failed is submitted, and paid for, again;
-    items that were moderated, and answers that were lost, are left alone (see :mod:`airflow_runway.core.journal.batch` for the
-    table). A limit of the account (429) is waited for without a worker, as are throttled generations. Needs
-    Airflow 3.3.
+    items that were moderated, and answers that were lost, are left alone (see
+    :mod:`airflow_runway.core.journal.batch` for the table). A limit of the account (429) is waited for without a
+    worker, as are throttled generations. Needs Airflow 3.3.
 
     Errors: ``RunwayBatchError`` (not retried) and ``RunwayBatchIncompleteError`` (retried: everything that failed may
     do better) are raised at the end, when all that could be done is done and saved; a refused key, an empty balance
@@ -82,8 +86,6 @@ class RunwayBatchOperator(BaseOperator):
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
     ui_color = "#ddd6fe"
-    #: Between the tries of one file; tests put ``wait_none`` here.
-    pause_between_tries: ClassVar[wait_base] = tenacity.wait_random_exponential(multiplier=1, max=30)
 
     def __init__(
         self,
@@ -128,149 +130,149 @@ class RunwayBatchOperator(BaseOperator):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
-        self._run: BatchRun | None = None
+        self._phase: BatchPhase | None = None
 
-    @cached_property
-    def hook(self) -> RunwayHook:
-        """The hook of this task's connection."""
-        # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
-        from airflow_runway.hooks.runway import RunwayHook
+    @staticmethod
+    def pause_between_tries(tries: int) -> float:
+        """Seconds before the next try of one file; tests put no pause here.
 
-        return RunwayHook(self.runway_conn_id)
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Find out what earlier tries did, submit what is left, and wait.
-
-        :param context: Airflow's.
+        :param tries: how many in a row have brought nothing.
         """
-        from airflow_runway.operators._batch.report import BatchReport
+        return backoff(tries, chance=_chance)
 
-        run, store = self._begin(context, anew=True)
-        BatchReport(self, context, run).check()
-        run.recognise()
-        run.cancel_others()
-        return self._go_on(context, run, store, pauses=0)
+    def execute(self, context: Context) -> BatchSummary:
+        """Find out what earlier tries did, submit what is left, and wait."""
+        phase, store = self._begin(context, anew=True)
+        report = self._report(context, phase)
+        report.check()
+        phase.match_recorded()
+        phase.cancel_others()
+        return self._go_on(phase, report, store, pauses=0)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: BatchEvent) -> BatchSummary:
         """Settle what has ended, submit what may be submitted now, and wait on or come to the end.
 
-        :param context: Airflow's.
-        :param event: the trigger's.
+        :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
         """
-        run, store = self._begin(context, anew=False)
-        run.recognise_as_written()
-        run.settle(event["ended"], to_be_saved=bool(self.destination))
-        return self._go_on(context, run, store, pauses=event["pauses"])
+        phase, store = self._begin(context, anew=False)
+        phase.match_as_written()
+        phase.settle(event["ended"], to_be_saved=bool(self.destination))
+        return self._go_on(phase, self._report(context, phase), store, pauses=event["pauses"])
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Airflow's; a deferral that expired is our own deadline.
-
-        :param next_method: Airflow's.
-        :param next_kwargs: Airflow's.
-        :param context: Airflow's.
-        """
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
-            return self.execute_complete(context, {"ended": {}, "pauses": 0})
+    def deferral_expired(self, context: Context) -> BatchSummary:
+        """Our own deadline: as if the trigger had reported that nothing more has ended."""
+        return self.execute_complete(context, {"ended": {}, "pauses": 0})
 
     def on_kill(self) -> None:
         """Submit nothing more, and cancel what runs; bounded, and never in the way.
 
         Runs in a signal handler while ``execute`` goes on: a POST that is on its way is dealt with right after it.
         """
-        run = self._run
-        if run is None:
+        phase = self._phase
+        if phase is None:
             return
-        run.stop()
+        phase.stop()
         if self.cancel_on_kill:
             worker = threading.Thread(
-                target=run.cancel_quietly, args=("The task is being stopped.",), daemon=True
+                target=phase.cancel_quietly, args=("The task is being stopped.",), daemon=True
             )
             worker.start()
-            worker.join(LONGEST_GOODBYE)
+            worker.join(KILL_CLEANUP_TIMEOUT)
 
-    def _begin(self, context: Context, *, anew: bool) -> tuple[BatchRun, BatchStore]:
-        from airflow_runway.operators._batch.phase import BatchRun
+    def _begin(self, context: Context, *, anew: bool) -> tuple[BatchPhase, BatchStore]:
+        from airflow_runway.operators._batch.phase import BatchPhase
         from airflow_runway.operators._batch.requests import read_requests
         from airflow_runway.stores.batch import BatchStore
 
         store = BatchStore(context)
-        # Looked up here, in the main thread, for all threads.
-        gateway = self.hook.settings.gateway
-        if gateway.create(self.route) is None:
-            raise RunwayConfigurationError(
-                f"{gateway.title} has no such route: {str(self.route)[:60]!r}. Nothing was sent."
-            )
+        # The connection is looked up here, in the main thread, for all threads.
+        self.hook.check_route(self.route)
         requests = read_requests(self.requests)
         store.load(anew=anew)
-        self._run = BatchRun(
+        self._phase = BatchPhase(
             self.hook,
             store,
             self.route,
             requests,
-            limits=Limits(self.max_in_flight, self.max_credits, self.max_moderated),
             resubmit=self.on_ambiguous_submit == "resubmit",
+            limits=Limits(self.max_in_flight, self.max_credits, self.max_moderated),
             cancel_when_stopped=self.cancel_on_kill,
             log=self.log,
         )
-        return self._run, store
+        return self._phase, store
 
-    def _go_on(self, context: Context, run: BatchRun, store: BatchStore, *, pauses: int) -> dict[str, Any]:
+    def _report(self, context: Context, phase: BatchPhase) -> BatchReport:
+        from airflow_runway.operators._batch.options import BatchOptions
         from airflow_runway.operators._batch.report import BatchReport
 
-        report = BatchReport(self, context, run)
+        options = BatchOptions(
+            route=self.route,
+            destination=self.destination,
+            file_name=self.file_name,
+            manifest=self.manifest,
+            on_partial_failure=self.on_partial_failure,
+            max_moderated=self.max_moderated,
+            outlets=self.outlets,
+            pause_between_tries=self.pause_between_tries,
+        )
+        return BatchReport(options, self.hook, context, phase, self.log)
+
+    def _go_on(
+        self, phase: BatchPhase, report: BatchReport, store: BatchStore, *, pauses: int
+    ) -> BatchSummary:
         deadline = store.started_at + self.timeout
-        if run.phase.trouble is None:
-            run.submit(deadline)
-        if run.stopped:
+        if phase.result.trouble is None:
+            phase.submit(deadline)
+        if phase.stopped:
             raise RunwayBatchError(
                 "The task was stopped. What was running is cancelled, unless cancel_on_kill is off; when the task is "
                 "cleared, what succeeded is kept."
             )
         report.save()
         report.tell_progress()
-        if isinstance(run.phase.trouble, RunwayReadRefusedError):
-            raise run.phase.trouble
+        if isinstance(phase.result.trouble, RunwayReadRefusedError):
+            raise phase.result.trouble
         if time.time() >= deadline:
-            self._close(run, report)
-        elif run.running() or self._may_go_on_later(run):
-            self._wait(run, deadline, pauses)
-        if run.phase.trouble is not None:
-            raise run.phase.trouble
+            self._close(phase, report, deadline)
+        elif phase.running() or self._may_go_on_later(phase):
+            self._wait(phase, deadline, pauses)
+        if phase.result.trouble is not None:
+            raise phase.result.trouble
         return report.conclude()
 
-    def _close(self, run: BatchRun, report: Any) -> None:
+    def _close(self, phase: BatchPhase, report: BatchReport, deadline: float) -> None:
         """The deadline has passed: what has ended counts, what has not is cancelled."""
         if self.cancel_on_timeout:
-            run.cancel(run.running(), "The batch's deadline has passed.")
-        run.settle({item.runway_task_id: None for item in run.running()}, to_be_saved=bool(self.destination))
+            phase.cancel_at_deadline(deadline)
+        left: dict[str, ErrorEvent | None] = {item.runway_task_id: None for item in phase.running()}
+        phase.settle(left, to_be_saved=bool(self.destination))
         report.save()
 
     @staticmethod
-    def _may_go_on_later(run: BatchRun) -> bool:
-        stopped = run.phase.hindrance is not None and run.phase.hindrance.is_final
-        return run.phase.pause is not None and run.phase.trouble is None and not stopped
+    def _may_go_on_later(phase: BatchPhase) -> bool:
+        result = phase.result
+        stopped = result.stop_reason is not None and result.stop_reason.is_final
+        return result.pause is not None and result.trouble is None and not stopped
 
-    def _wait(self, run: BatchRun, deadline: float, pauses: int) -> NoReturn:
+    def _wait(self, phase: BatchPhase, deadline: float, pauses: int) -> NoReturn:
         from airflow_runway.triggers.batch import RunwayBatchTrigger
 
         now = time.time()
         resume_at = None
-        if self._may_go_on_later(run):
-            pause = run.phase.pause or min(FIRST_PAUSE * 2**pauses, LONGEST_PAUSE)
+        if self._may_go_on_later(phase):
+            pause = phase.result.pause or min(FIRST_PAUSE * 2**pauses, LONGEST_PAUSE)
             resume_at = min(now + pause, deadline)
             self.log.info("The gateway takes no more now; it is asked again in %.0f s.", resume_at - now)
         else:
             pauses = -1
-        waits_for_room = bool(run.waiting()) and self.max_in_flight is not None
+        waits_for_room = bool(phase.waiting()) and self.max_in_flight is not None
         enough = max(1, (self.max_in_flight or 0) // 4) if waits_for_room else 0
         if self.destination:
             enough = min(enough or _WORTH_A_WORKER, _WORTH_A_WORKER)
         left = max(deadline - now, SHORTEST_ABSENCE)
         self.defer(
             trigger=RunwayBatchTrigger(
-                runway_task_ids=[item.runway_task_id for item in run.running()],
+                runway_task_ids=[item.runway_task_id for item in phase.running()],
                 runway_conn_id=self.runway_conn_id,
                 deadline=deadline,
                 poll_interval=self.poll_interval,
@@ -281,5 +283,5 @@ class RunwayBatchOperator(BaseOperator):
                 cancel_on_kill=self.cancel_on_kill,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=left + NET_BELOW_DEADLINE),
+            timeout=timedelta(seconds=left + DEFER_TIMEOUT_MARGIN),
         )

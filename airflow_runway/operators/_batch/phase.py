@@ -1,4 +1,4 @@
-"""One phase of a batch in a worker: recognise, submit what may be submitted, settle and save what has ended.
+"""One phase of a batch in a worker: match the list, submit what may be submitted, settle what has ended.
 
 Several submissions are under way at the same time, each in a thread of its own, each with its intent written down
 before its POST and its id right after it. Whatever is asked of the list of items goes through the store's lock.
@@ -13,10 +13,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway.core.journal.batch import Hindrance, Item, Limits, State
-from airflow_runway.core.models import CancelOutcome, TaskStatus
-from airflow_runway.core.protocol.errors import unhappy_ending
-from airflow_runway.core.protocol.verdicts import Cause, Retry, judge_failure
+from airflow_runway import telemetry
+from airflow_runway.core.journal.batch import Item, Limits, State, StopReason
+from airflow_runway.core.journal.settlement import Settlement, settlement_of
+from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT, RESULT_ATTEMPTS
+from airflow_runway.core.models import CancelOutcome
+from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayAuthenticationError,
@@ -27,20 +29,21 @@ from airflow_runway.exceptions import (
     RunwayMediaRefusedError,
     RunwayNotAcceptedError,
     RunwayOutOfCreditsError,
-    RunwayOutputMissingError,
     RunwayReadRefusedError,
     RunwaySubmissionError,
-    RunwayTaskLostError,
 )
 from airflow_runway.operators._batch.items import BatchItems
 from airflow_runway.operators._callback_token import with_token
-from airflow_runway.operators._submit import LONGEST_GOODBYE
-from airflow_runway.operators._waiting import ATTEMPTS_FOR_RESULT
+from airflow_runway.triggers._events import error_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from airflow_runway.hooks._ports import SubmittingHook
     from airflow_runway.operators._batch.requests import Request
+    from airflow_runway.stores.batch import BatchStore
+    from airflow_runway.telemetry import Log
+    from airflow_runway.triggers._events import ErrorEvent
 
 #: Submissions under way at the same time.
 SUBMISSIONS_AT_ONCE = 4
@@ -48,34 +51,49 @@ SUBMISSIONS_AT_ONCE = 4
 READS_AT_ONCE = 8
 #: Outcomes of a cancellation after which nothing comes of a generation any more.
 _GONE_FOR_GOOD = frozenset({CancelOutcome.CANCELLED, CancelOutcome.NOT_FOUND})
-#: What a trigger can report that the server's own status does not tell.
-_ENDS_WITHOUT_A_RESULT = frozenset({RunwayTaskLostError.__name__, RunwayOutputMissingError.__name__})
 
 
 @dataclass
-class Phase:
+class PhaseResult:
     """What one phase came to."""
 
-    hindrance: Hindrance | None = None
+    #: Why nothing more was submitted.
+    stop_reason: StopReason | None = None
     #: Seconds after which the gateway may take something again; ``None`` = it did not say no.
     pause: float | None = None
     #: Trouble that concerns every further item: the key, the balance, the journal.
     trouble: RunwayError | None = None
 
 
-class BatchRun(BatchItems):
+class BatchPhase(BatchItems):
     """One phase of a batch.
 
+    :param hook: the connection.
+    :param store: the journal, loaded.
+    :param route: the route of all items.
+    :param requests: the list.
+    :param resubmit: the policy for lost answers.
     :param limits: what bounds the batch.
     :param cancel_when_stopped: whether what is accepted after somebody stopped the task is cancelled.
-    :param arguments: of :class:`~airflow_runway.operators._batch.items.BatchItems`.
+    :param log: the task's log.
     """
 
-    def __init__(self, *arguments: Any, limits: Limits, cancel_when_stopped: bool, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(
+        self,
+        hook: SubmittingHook,
+        store: BatchStore,
+        route: str,
+        requests: Sequence[Request],
+        *,
+        resubmit: bool,
+        limits: Limits,
+        cancel_when_stopped: bool,
+        log: Log,
+    ) -> None:
+        super().__init__(hook, store, route, requests, resubmit=resubmit, log=log)
         self._limits = limits
         self._cancel_when_stopped = cancel_when_stopped
-        self.phase = Phase()
+        self.result = PhaseResult()
         self._stopped = threading.Event()
         #: Told when somebody stops the task, e.g. a download under way.
         self.when_stopped: Callable[[], None] | None = None
@@ -92,7 +110,7 @@ class BatchRun(BatchItems):
             self.when_stopped()
 
     def submit(self, deadline: float) -> None:
-        """Submit until everything is, or something stands in the way: see :attr:`phase`.
+        """Submit until everything is, or something stands in the way: see :attr:`result`.
 
         :param deadline: wall clock, seconds since the epoch.
         """
@@ -113,16 +131,16 @@ class BatchRun(BatchItems):
                     future.result()
 
     def _may_start(self, under_way: int, deadline: float) -> bool:
-        if self.phase.trouble is not None or self.phase.pause is not None:
+        if self.result.trouble is not None or self.result.pause is not None:
             return False
         if self.stopped:
-            self.phase.hindrance = Hindrance.STOPPED
+            self.result.stop_reason = StopReason.STOPPED
         elif time.time() >= deadline:
-            self.phase.hindrance = Hindrance.DEADLINE
+            self.result.stop_reason = StopReason.DEADLINE
         else:
             # Whatever was ever charged for this task counts, also for requests that have left the list.
-            self.phase.hindrance = self._limits.hindrance(self._store.items(), under_way)
-        return self.phase.hindrance is None
+            self.result.stop_reason = self._limits.stop_reason(self._store.items(), under_way)
+        return self.result.stop_reason is None
 
     def _submit_one(self, request: Request) -> None:
         try:
@@ -135,7 +153,7 @@ class BatchRun(BatchItems):
             planned = replace(planned, token=token)
             self.intend(planned)
         except (RunwayJournalError, RunwayConfigurationError) as error:
-            self.phase.trouble = error
+            self.result.trouble = error
             return
         except RunwayMediaError as error:
             self.unsent[request.index] = (str(error), not isinstance(error, RunwayMediaRefusedError))
@@ -173,14 +191,14 @@ class BatchRun(BatchItems):
         if isinstance(error, RunwayNotAcceptedError):
             # Nothing is wrong with the item: it is sent again after the pause.
             self.postpone(planned, str(error))
-            self.phase.pause = max(self.phase.pause or 0.0, error.retry_after or 0.0)
+            self.result.pause = max(self.result.pause or 0.0, error.retry_after or 0.0)
             self._log.warning("Item %d: %s", request.index, error)
             return
         of_every_item = isinstance(
             error, RunwayAuthenticationError | RunwayOutOfCreditsError | RunwayConfigurationError
         )
         if of_every_item:
-            self.phase.trouble = error
+            self.result.trouble = error
             self.postpone(planned, str(error))
         else:
             self.put(planned.ended(State.FAILED, note=str(error)))
@@ -196,49 +214,45 @@ class BatchRun(BatchItems):
         if outcome in _GONE_FOR_GOOD:
             self.put(item.ended(State.FAILED, note=note))
 
-    def settle(self, errors: Mapping[str, Mapping[str, str] | None], *, to_be_saved: bool) -> None:
-        """Read what the trigger says has ended, and record how.
+    def settle(self, ended: Mapping[str, ErrorEvent | None], *, to_be_saved: bool) -> None:
+        """Read what the trigger says has ended, record how, and count it.
 
-        :param errors: Runway task id → the trigger's error, ``None`` where it saw a regular end.
+        :param ended: Runway task id → the trigger's error, ``None`` where it saw a regular end.
         :param to_be_saved: whether outputs are stored afterwards.
         """
-        ended = [item for item in self.running() if item.runway_task_id in errors]
+        items = [item for item in self.running() if item.runway_task_id in ended]
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             settled = list(
-                pool.map(lambda item: self._settled(item, errors[item.runway_task_id], to_be_saved), ended)
+                pool.map(lambda item: self._settled(item, ended[item.runway_task_id], to_be_saved), items)
             )
-        self.put(*settled)
+        self.put(*(settlement.item for settlement in settled))
+        for settlement in settled:
+            # Once per generation: from here on it is no longer among those that run.
+            if settlement.decision is not None:
+                telemetry.count_ending(settlement.decision)
+                if settlement.item.note:
+                    self._log.error("%s", settlement.item.note)
 
-    def _settled(self, item: Item, error: Mapping[str, str] | None, to_be_saved: bool) -> Item:
+    def _settled(self, item: Item, event: ErrorEvent | None, to_be_saved: bool) -> Settlement:
         try:
-            task = self._hook.get_task(item.runway_task_id, attempts=ATTEMPTS_FOR_RESULT)
+            task = self._hook.get_task(item.runway_task_id, attempts=RESULT_ATTEMPTS)
         except RunwayReadRefusedError as refused:
-            self.phase.trouble = refused
-            return item
+            self.result.trouble = refused
+            return Settlement(item)
         except RunwayError as trouble:
             self._log.warning("%s", trouble)
-            return item
-        ending = unhappy_ending(task)
-        if ending is not None:
-            verdict = judge_failure(task.failure_code)
-            moderated = task.status is TaskStatus.FAILED and verdict.cause is Cause.MODERATION
-            may_pass = task.status is TaskStatus.FAILED and verdict.retry is not Retry.NEVER
-            item = item.ended(
-                State.MODERATED if moderated else State.FAILED,
-                note=str(ending),
-                may_pass=may_pass,
-                charged=task.cost_credits,
-            )
-        elif task.status is TaskStatus.SUCCEEDED and task.output:
-            state = State.UNSAVED if to_be_saved else State.SUCCEEDED
-            return item.ended(state, charged=task.cost_credits)
-        elif error is not None and error["type"] in _ENDS_WITHOUT_A_RESULT:
-            item = item.ended(State.FAILED, note=error["message"])
-        if item.note:
-            self._log.error("%s", item.note)
-        return item
+            return Settlement(item)
+        return settlement_of(item, task, error_in(event), to_be_saved=to_be_saved)
 
-    def cancel(self, items: Sequence[Item], why: str) -> None:
+    def cancel_at_deadline(self, deadline: float) -> None:
+        """Cancel what has not ended, and count it.
+
+        :param deadline: wall clock, seconds since the epoch.
+        """
+        for item in self.cancel(self.running(), "The batch's deadline has passed."):
+            telemetry.count_ending(GaveUp(timed_out(Wait(item.runway_task_id, deadline))))
+
+    def cancel(self, items: Sequence[Item], why: str) -> list[Item]:
         """Cancel generations, several at once.
 
         What has ended meanwhile is left for :meth:`settle`. What could not be cancelled goes on, and is charged: it
@@ -246,17 +260,19 @@ class BatchRun(BatchItems):
 
         :param items: what to cancel.
         :param why: a sentence for the record.
+        :returns: those of which nothing comes any more.
         """
 
-        def one(item: Item) -> None:
+        def gone(item: Item) -> bool:
             outcome = self._hook.cancel_task(item.runway_task_id)
             self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
             if outcome in _GONE_FOR_GOOD:
                 note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
                 self.put(item.ended(State.FAILED, note=note))
+            return outcome in _GONE_FOR_GOOD
 
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            list(pool.map(one, items))
+            return [item for item, is_gone in zip(items, pool.map(gone, items), strict=True) if is_gone]
 
     def cancel_others(self) -> None:
         """Cancel what still runs for requests that have left the list, when a try begins.
@@ -273,7 +289,7 @@ class BatchRun(BatchItems):
         :param why: a sentence for the record.
         """
         try:
-            hook = self._hook.detached(LONGEST_GOODBYE)
+            hook = self._hook.detached(KILL_CLEANUP_TIMEOUT)
             with ThreadPoolExecutor(READS_AT_ONCE) as pool:
                 outcomes = list(pool.map(hook.cancel_task, [item.runway_task_id for item in self.running()]))
             self._log.info(

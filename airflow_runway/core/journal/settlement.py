@@ -1,0 +1,54 @@
+"""What becomes of a batch's item when its generation is read once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_runway.core.endings import Cancelled, Failed, Succeeded, ending_of
+from airflow_runway.core.facts import ErrorKind
+from airflow_runway.core.journal.batch import State
+from airflow_runway.core.polling.decisions import Finished, GaveUp
+
+if TYPE_CHECKING:
+    from airflow_runway.core.facts import ErrorFacts
+    from airflow_runway.core.journal.batch import Item
+    from airflow_runway.core.models import RunwayTask
+
+#: What a trigger can report that the server's own status does not tell.
+_ENDS_WITHOUT_A_RESULT = frozenset({ErrorKind.TASK_LOST, ErrorKind.OUTPUT_MISSING})
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """An item after a reading."""
+
+    item: Item
+    #: How the wait for it ended; ``None`` if it has not, and the item is as it was.
+    decision: Finished | GaveUp | None = None
+
+
+def settlement_of(
+    item: Item, task: RunwayTask, error: ErrorFacts | None = None, *, to_be_saved: bool
+) -> Settlement:
+    """What becomes of an item.
+
+    :param item: as recorded, running.
+    :param task: the reading.
+    :param error: why the trigger gave up waiting for it; ``None`` if it did not.
+    :param to_be_saved: whether outputs are stored afterwards.
+    """
+    match ending_of(task):
+        case Succeeded():
+            state = State.UNSAVED if to_be_saved else State.SUCCEEDED
+            return Settlement(item.ended(state, charged=task.cost_credits), Finished(task))
+        case Failed(error=failure, retryable=retryable, moderated=moderated):
+            state = State.MODERATED if moderated else State.FAILED
+            ended = item.ended(state, note=str(failure), may_pass=retryable, charged=task.cost_credits)
+            return Settlement(ended, Finished(task))
+        case Cancelled(error=cancellation):
+            ended = item.ended(State.FAILED, note=str(cancellation), charged=task.cost_credits)
+            return Settlement(ended, Finished(task))
+    if error is not None and error.kind in _ENDS_WITHOUT_A_RESULT:
+        return Settlement(item.ended(State.FAILED, note=error.message), GaveUp(error))
+    return Settlement(item)
