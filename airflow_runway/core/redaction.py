@@ -8,6 +8,8 @@ _QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*
 _USER_INFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"'<>]+@")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^\s,\"']{0,100},[^\s\"']*")
 _KEY = re.compile(r"(?i)\b(bearer\s+|key_|sk-)[\w.~+/-]{6,}=*")
+#: A signature outside a URL, e.g. in a storage library's complaint about a path.
+_SIGNATURE = re.compile(r"(?i)([?&][\w.-]*(?:signature|sig|jwt|token|credential)=)[^\s&\"'<>]+")
 _BLANKS = re.compile(r"\s+")
 #: Words and times, of which most of what we see consists; no key, URL or data: URI looks like that.
 _HARMLESS = re.compile(r"(?:[A-Za-z0-9:.]|(?<=[0-9])-(?=[0-9]))*")
@@ -31,6 +33,7 @@ def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
         clean = clean.replace(secret, "***")
     clean = _DATA_URI.sub(lambda found: f"data:{found[1] or ''},…", clean)
     clean = _QUERY.sub(r"\1?…", clean)
+    clean = _SIGNATURE.sub(r"\1***", clean)
     clean = _USER_INFO.sub(r"\1***@", clean)
     clean = _KEY.sub(r"\1***", clean)
     clean = _BLANKS.sub(" ", clean).strip()

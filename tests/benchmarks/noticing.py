@@ -15,7 +15,7 @@ import time
 from random import Random
 
 from airflow_runway.core.polling.decisions import SHORTEST_ABSENCE, LookAgain, Wait, after_look, first_look
-from tests.benchmarks.courses import DURATIONS, PROGRESS, generations
+from tests.benchmarks.progress_shapes import DURATIONS, PROGRESS, generations
 from tests.benchmarks.table import table
 
 HELP = "reads per clip and delay until its end is noticed"

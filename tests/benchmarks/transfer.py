@@ -53,7 +53,7 @@ def make_clip(path: Path, size: int) -> None:
 def save(address: str, folder: str, concurrency: int, ids: list[str]) -> dict[str, float]:
     """Our operator, in a fresh process; times without its imports, peak memory with them."""
     done = subprocess.run(
-        [sys.executable, str(_HERE / "saver.py"), address, folder, str(concurrency), *ids],
+        [sys.executable, str(_HERE / "save_worker.py"), address, folder, str(concurrency), *ids],
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from integration.chaos.plots import PLOTS
+from integration.chaos.fault_cases import FAULT_CASES
 
 #: Runs that are disturbed at the same time.
 AT_ONCE = 12
@@ -13,28 +13,28 @@ AT_ONCE = 12
 
 @pytest.fixture(scope="module")
 def played(request, new_stage):
-    """Every plot that was selected, played; a future of its ending by name."""
+    """Every case that was selected, played; a future of its ending by name."""
     selected = [
         item.callspec.params["fault"] for item in request.session.items if item.module is request.module
     ]
 
-    def play(stage):
+    def run(stage):
         with stage:
-            PLOTS[stage.name].play(stage)
+            FAULT_CASES[stage.name].run(stage)
             return stage.ending()
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {fault: pool.submit(play, new_stage(fault)) for fault in selected}
+        yield {fault: pool.submit(run, new_stage(fault)) for fault in selected}
 
 
-@pytest.mark.parametrize("fault", PLOTS)
+@pytest.mark.parametrize("fault", FAULT_CASES)
 def test_a_fault_costs_what_it_must_and_the_clip_is_found_or_named(fault, played, note):
-    plot, ending = PLOTS[fault], played[fault].result()
-    note(fault, plot.charges, ending)
-    assert ending.paid == plot.charges, f"charges wanted {plot.charges}, seen {ending.charges}"
-    assert ending.state == plot.state
-    assert ending.clip == plot.clip
-    assert plot.tries in (None, ending.tries)
-    assert [words for words in plot.words if words not in ending.log] == []
+    case, ending = FAULT_CASES[fault], played[fault].result()
+    note(fault, case.charges, ending)
+    assert ending.paid == case.charges, f"charges wanted {case.charges}, seen {ending.charges}"
+    assert ending.state == case.state
+    assert ending.clip == case.clip
+    assert case.tries in (None, ending.tries)
+    assert [words for words in case.words if words not in ending.log] == []
     assert ending.notes.get("before") == ending.notes.get("after")
-    assert bool(ending.cancels) is plot.cancelled, f"{ending.cancels} DELETEs"
+    assert bool(ending.cancels) is case.cancelled, f"{ending.cancels} DELETEs"

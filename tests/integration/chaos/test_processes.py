@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from integration.chaos.plots import LOST
+from integration.chaos.fault_cases import LOST
 
 # After test_faults on purpose: a triggerer's first look-up of a task's state takes seconds, here it is warm.
 

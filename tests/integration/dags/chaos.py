@@ -50,19 +50,19 @@ def _around_the_post(die, *, before=False, during=False):
 
 def _after_the_journal(die):
     from airflow_runway.core.journal.submission import Phase
-    from airflow_runway.stores.submission import JournalStore
+    from airflow_runway.stores.submission import SubmissionStore
 
     _around(
-        JournalStore,
+        SubmissionStore,
         "_write",
         after=lambda store, record: die() if record.phase is Phase.SUBMITTED else None,
     )
 
 
 def _after_the_result(die):
-    from airflow_runway.stores.submission import JournalStore
+    from airflow_runway.stores.submission import SubmissionStore
 
-    _around(JournalStore, "close", after=lambda *args: die())
+    _around(SubmissionStore, "close", after=lambda *args: die())
 
 
 POINTS = {

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from unit.operators.batch_story import begin_batch
-from unit.operators.story import begin
+from unit.operators.batch_tries import begin_batch
+from unit.operators.tries import begin
 
 
 @pytest.fixture
-def story(monkeypatch, set_connection):
+def tries(monkeypatch, set_connection):
     return lambda **fields: begin(monkeypatch, set_connection, **fields)
 
 

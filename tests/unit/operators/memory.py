@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_runway.core.protocol.exchanges import NoAnswerError
-from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 
 
@@ -17,8 +17,8 @@ class Crash(BaseException):
 
 
 @dataclass
-class Fuse:
-    """Burns down with each operation; at zero the worker dies, before or after the operation took effect."""
+class CrashPoint:
+    """Counts operations down; at zero the worker dies, before or after the operation took effect."""
 
     left: int | None = None
     after: bool = False
@@ -39,7 +39,7 @@ class Fuse:
 class MemoryStore:
     """Airflow's ``task_state_store``, surviving every try."""
 
-    fuse: Fuse
+    crash_point: CrashPoint
     values: dict[str, Any] = field(default_factory=dict)
     #: Raise instead of answering, so many times.
     broken: int = 0
@@ -48,7 +48,7 @@ class MemoryStore:
         if self.broken:
             self.broken -= 1
             raise ConnectionError("the API server is away")
-        return self.fuse.around(operation)
+        return self.crash_point.around(operation)
 
     def get(self, key, default=None):
         return self._do(lambda: copy.deepcopy(self.values.get(key, default)))
@@ -67,11 +67,11 @@ class MemoryTaskInstance:
     task_id = "task"
     map_index = -1
 
-    def __init__(self, fuse, max_tries=3):
-        self.fuse, self.max_tries, self.xcoms = fuse, max_tries, {}
+    def __init__(self, crash_point, max_tries=3):
+        self.crash_point, self.max_tries, self.xcoms = crash_point, max_tries, {}
 
     def xcom_push(self, key, value):
-        self.fuse.around(lambda: self.xcoms.__setitem__(key, value))
+        self.crash_point.around(lambda: self.xcoms.__setitem__(key, value))
 
     def xcom_pull(self, *, key, **_):
         return self.xcoms.get(key)
@@ -81,7 +81,7 @@ class MemoryTaskInstance:
 class MemoryGateway:
     """The official API: charges what it accepts. ``faults`` are used up by creates, one each."""
 
-    fuse: Fuse
+    crash_point: CrashPoint
     faults: list[str] = field(default_factory=list)
     tasks: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
@@ -91,6 +91,8 @@ class MemoryGateway:
     posts: int = 0
     reads_fail: int = 0
     estimate: float | None = 25.0
+    #: What a generation that ended is said to have cost.
+    cost: float | None = None
 
     @property
     def charges(self):
@@ -98,7 +100,7 @@ class MemoryGateway:
 
     def send(self, session, settings, call):
         self._handed_over.clear()
-        answer = self.fuse.around(lambda: self._answer(call))
+        answer = self.crash_point.around(lambda: self._answer(call))
         # Only now: a worker that dies in the very moment has not seen it.
         self.received += self._handed_over
         return answer
@@ -116,11 +118,13 @@ class MemoryGateway:
         if call.method == "DELETE":
             self.deleted.append(runway_task_id)
             self.tasks[runway_task_id] = "GONE"
-            return Answer(204, {}, b"")
+            return Response(204, {}, b"")
         if status in {None, "GONE"} or "workflow" in call.path:
             return _says({"error": "Task not found."}, 404)
         more = {"output": ["https://e/x.mp4"]} if status == "SUCCEEDED" else {}
         more |= {"failureCode": "INTERNAL"} if status == "FAILED" else {}
+        if self.cost is not None and status != "RUNNING":
+            more["cost"] = {"credits": self.cost}
         return _says({"id": runway_task_id, "status": status, **more})
 
     def _create(self):
@@ -139,7 +143,7 @@ class MemoryGateway:
         if fault == "drop after accept":
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         if fault == "502 after accept":
-            return Answer(502, {}, b"<html>")
+            return Response(502, {}, b"<html>")
         if fault == "empty after accept":
             return _says({})
         self._handed_over.append(runway_task_id)
@@ -148,7 +152,7 @@ class MemoryGateway:
 
 
 def _says(body, status=200):
-    return Answer(status, {}, json.dumps(body).encode())
+    return Response(status, {}, json.dumps(body).encode())
 
 
 class Log:

@@ -8,7 +8,7 @@ import json
 import pytest
 from PIL import Image
 from unit.operators.memory import Crash
-from unit.operators.story import PAYLOAD
+from unit.operators.tries import PAYLOAD
 
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
@@ -33,8 +33,8 @@ def request_with(uri):
     return {**PAYLOAD, "promptImage": str(uri)}
 
 
-def test_a_changed_image_is_a_changed_request(story, keyframe):
-    one = story(payload=request_with(keyframe))
+def test_a_changed_image_is_a_changed_request(tries, keyframe):
+    one = tries(payload=request_with(keyframe))
     assert one.run() == "t1"
     one.clear()
     assert one.run() == "t1"
@@ -43,8 +43,8 @@ def test_a_changed_image_is_a_changed_request(story, keyframe):
     assert one.gateway.deleted == ["t1"]
 
 
-def test_the_same_image_elsewhere_is_the_same_request(story, keyframe, tmp_path):
-    one = story()
+def test_the_same_image_elsewhere_is_the_same_request(tries, keyframe, tmp_path):
+    one = tries()
     one.run(payload=request_with(keyframe))
     moved = tmp_path / "moved.png"
     moved.write_bytes(keyframe.read_bytes())
@@ -52,24 +52,24 @@ def test_the_same_image_elsewhere_is_the_same_request(story, keyframe, tmp_path)
     assert one.gateway.posts == 1
 
 
-def test_a_new_signature_is_the_same_request(story):
-    one = story()
+def test_a_new_signature_is_the_same_request(tries):
+    one = tries()
     signed = "https://b.s3.amazonaws.com/a.png?X-Amz-Date={0}&X-Amz-Signature={0}"
     one.run(payload=request_with(signed.format(1)))
     assert one.run(payload=request_with(signed.format(2))) == "t1"
     assert one.run(payload=request_with("https://b.s3.amazonaws.com/b.png")) == "t2"
 
 
-def test_neither_content_nor_place_is_written_down(story, keyframe):
-    one = story(payload=request_with(keyframe))
+def test_neither_content_nor_place_is_written_down(tries, keyframe):
+    one = tries(payload=request_with(keyframe))
     one.run()
     assert "keyframe" not in json.dumps(one.store.values)
     assert "base64" not in json.dumps(one.store.values) + one.log.text
 
 
 class TestAFileThatIsGone:
-    def test_a_paid_generation_is_picked_up_all_the_same(self, story, keyframe):
-        one = story(payload=request_with(keyframe), wait_for_completion=True)
+    def test_a_paid_generation_is_picked_up_all_the_same(self, tries, keyframe):
+        one = tries(payload=request_with(keyframe), wait_for_completion=True)
         with pytest.raises(Crash):
             # The worker dies when the answer has been written down.
             one.run(crash=6, after=True)
@@ -80,8 +80,8 @@ class TestAFileThatIsGone:
         assert one.gateway.posts == 1
         assert "Taking the request for the recorded one" in one.log.text
 
-    def test_a_lost_answer_stays_one(self, story, keyframe):
-        one = story(payload=request_with(keyframe))
+    def test_a_lost_answer_stays_one(self, tries, keyframe):
+        one = tries(payload=request_with(keyframe))
         one.gateway.faults = ["drop after accept"]
         with pytest.raises(RunwayAmbiguousSubmissionError):
             one.run()
@@ -90,8 +90,8 @@ class TestAFileThatIsGone:
             one.run()
         assert one.gateway.posts == 1
 
-    def test_another_generation_is_not_made_without_it(self, story, keyframe):
-        one = story(payload=request_with(keyframe), on_clear="regenerate")
+    def test_another_generation_is_not_made_without_it(self, tries, keyframe):
+        one = tries(payload=request_with(keyframe), on_clear="regenerate")
         one.run()
         one.clear()
         keyframe.unlink()
@@ -100,24 +100,24 @@ class TestAFileThatIsGone:
         assert one.gateway.posts == 1
         assert one.gateway.deleted == []
 
-    def test_a_request_in_other_words_is_not_taken_for_the_recorded_one(self, story, keyframe):
-        one = story(payload=request_with(keyframe))
+    def test_a_request_in_other_words_is_not_taken_for_the_recorded_one(self, tries, keyframe):
+        one = tries(payload=request_with(keyframe))
         one.run()
         keyframe.unlink()
         with pytest.raises(RunwayMediaError):
             one.run(payload={**request_with(keyframe), "promptText": "another idea"})
         assert one.gateway.posts == 1
 
-    def test_nothing_is_recorded_for_a_first_try(self, story, tmp_path):
-        one = story(payload=request_with(tmp_path / "nowhere.png"))
+    def test_nothing_is_recorded_for_a_first_try(self, tries, tmp_path):
+        one = tries(payload=request_with(tmp_path / "nowhere.png"))
         with pytest.raises(RunwayMediaError):
             one.run()
         assert one.store.values == {}
         assert one.gateway.posts == 0
 
 
-def test_a_file_that_would_be_refused_cancels_nothing(story, keyframe, tmp_path):
-    one = story(payload=request_with(keyframe))
+def test_a_file_that_would_be_refused_cancels_nothing(tries, keyframe, tmp_path):
+    one = tries(payload=request_with(keyframe))
     one.run()
     (tmp_path / "page.png").write_bytes(b"<html>")
     with pytest.raises(RunwayMediaRefusedError, match="no image, video or sound"):

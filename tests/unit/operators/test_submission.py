@@ -8,7 +8,7 @@ import warnings
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from unit.operators.memory import Crash, MemoryTaskInstance
-from unit.operators.story import PAYLOAD
+from unit.operators.tries import PAYLOAD
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import (
@@ -27,29 +27,29 @@ from airflow_runway.stores import submission
 
 
 class TestJournal:
-    def test_a_submission_is_written_down_before_and_after(self, story):
-        one = story()
+    def test_a_submission_is_written_down_before_and_after(self, tries):
+        one = tries()
         assert one.run() == "t1"
         assert one.record["phase"] == "closed"
         assert one.record["outcome"] == "returned"
         assert one.record["runway_task_id"] == "t1"
 
-    def test_the_record_holds_no_prompt_key_or_url(self, story):
-        one = story()
+    def test_the_record_holds_no_prompt_key_or_url(self, tries):
+        one = tries()
         one.run()
         written = json.dumps(one.record)
         assert "secret idea" not in written
         assert KEY not in written
         assert "http" not in written
 
-    def test_what_it_costs_is_in_xcom(self, story):
-        one = story()
+    def test_what_it_costs_is_in_xcom(self, tries):
+        one = tries()
         one.run()
         assert one.ti.xcoms["runway_credits"] == {"estimated": 25, "charged": None}
 
     @pytest.mark.parametrize("fault", ["refuse", "limit", "unconnected"])
-    def test_a_refusal_leaves_no_trace(self, story, fault):
-        one = story()
+    def test_a_refusal_leaves_no_trace(self, tries, fault):
+        one = tries()
         one.gateway.faults = [fault] * 3
         with pytest.raises((RunwayRequestRefusedError, RunwayNotAcceptedError)):
             one.run()
@@ -59,8 +59,8 @@ class TestJournal:
         assert one.gateway.charges == 1
 
     @pytest.mark.parametrize("fault", ["drop", "drop after accept", "502 after accept", "empty after accept"])
-    def test_a_lost_answer_stops_and_stays_stopped(self, story, fault):
-        one = story()
+    def test_a_lost_answer_stops_and_stays_stopped(self, tries, fault):
+        one = tries()
         one.gateway.faults = [fault]
         with pytest.raises(RunwayAmbiguousSubmissionError) as first:
             one.run()
@@ -73,21 +73,21 @@ class TestJournal:
         assert 'on_ambiguous_submit="resubmit"' in str(second.value)
         assert one.gateway.posts == 1
 
-    def test_evidence_is_told(self, story):
-        one = story()
+    def test_evidence_is_told(self, tries):
+        one = tries()
         one.gateway.faults = ["drop after accept"]
         with pytest.raises(RunwayAmbiguousSubmissionError) as caught:
             one.run()
         assert "showed 1000 credits before and shows 975 credits now, so a generation was most likely" in str(
             caught.value
         )
-        two = story()
+        two = tries()
         two.gateway.faults = ["drop"]
         with pytest.raises(RunwayAmbiguousSubmissionError, match="probably not accepted"):
             two.run()
 
-    def test_resubmit_sends_again_when_a_person_says_so(self, story):
-        one = story()
+    def test_resubmit_sends_again_when_a_person_says_so(self, tries):
+        one = tries()
         one.gateway.faults = ["drop after accept"]
         with pytest.raises(RunwayAmbiguousSubmissionError):
             one.run()
@@ -95,16 +95,16 @@ class TestJournal:
         assert one.run(on_ambiguous_submit="resubmit") == "t2"
         assert one.gateway.posts == 2
 
-    def test_deleting_the_entry_does_the_same(self, story):
-        one = story()
+    def test_deleting_the_entry_does_the_same(self, tries):
+        one = tries()
         one.gateway.faults = ["drop"]
         with pytest.raises(RunwayAmbiguousSubmissionError):
             one.run()
         one.store.values.clear()
         assert one.run() == "t1"
 
-    def test_an_unreadable_journal_sends_nothing(self, story):
-        one = story()
+    def test_an_unreadable_journal_sends_nothing(self, tries):
+        one = tries()
         one.store.broken = 1
         with pytest.raises(RunwayJournalError, match="Nothing was sent"):
             one.run()
@@ -113,15 +113,15 @@ class TestJournal:
             one.run()
         assert one.gateway.posts == 0
 
-    def test_a_journal_that_cannot_be_written_sends_nothing(self, story, monkeypatch):
-        one = story()
+    def test_a_journal_that_cannot_be_written_sends_nothing(self, tries, monkeypatch):
+        one = tries()
         monkeypatch.setattr(one.store, "set", lambda *args, **kwargs: None)
         with pytest.raises(RunwayJournalError, match="could not be written"):
             one.run()
         assert one.gateway.posts == 0
 
-    def test_an_intent_that_was_written_but_not_confirmed_is_no_lost_answer(self, story, monkeypatch):
-        one = story()
+    def test_an_intent_that_was_written_but_not_confirmed_is_no_lost_answer(self, tries, monkeypatch):
+        one = tries()
         real, reads = one.store.get, []
 
         def flaky(*args, **kwargs):
@@ -137,8 +137,8 @@ class TestJournal:
         assert one.run() == "t1"
         assert one.gateway.posts == 1
 
-    def test_an_id_that_cannot_be_written_is_in_the_log_and_xcom(self, story, monkeypatch):
-        one = story()
+    def test_an_id_that_cannot_be_written_is_in_the_log_and_xcom(self, tries, monkeypatch):
+        one = tries()
         real, writes = one.store.set, []
 
         def flaky(*args, **kwargs):
@@ -151,19 +151,19 @@ class TestJournal:
         assert one.run() == "t1"
         assert one.record["runway_task_id"] == "t1"
 
-    def test_without_a_store_it_warns_once(self, story, monkeypatch):
+    def test_without_a_store_it_warns_once(self, tries, monkeypatch):
 
         monkeypatch.setattr(submission, "_warned", False)
-        one = story()
-        context = {"ti": MemoryTaskInstance(one.fuse)}
+        one = tries()
+        context = {"ti": MemoryTaskInstance(one.crash_point)}
         with pytest.warns(RuntimeWarning, match="no task_state_store"):
             assert one.operator().execute(context) == "t1"
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert one.operator().execute(context) == "t2"
 
-    def test_a_token_in_the_callback_names_a_lost_answer(self, story, set_connection):
-        one = story(
+    def test_a_token_in_the_callback_names_a_lost_answer(self, tries, set_connection):
+        one = tries(
             route="pro/generate", payload={"prompt": "x", "callback_url": "https://mine.example/?t={token}"}
         )
         set_connection(gateway="cometapi")
@@ -173,8 +173,8 @@ class TestJournal:
         assert one.record["token"]
         assert f"whose address holds {one.record['token']} would carry its id" in str(caught.value)
 
-    def test_so_does_one_in_the_connections_callback(self, story, set_connection, monkeypatch):
-        one = story(route="pro/generate", payload={"prompt": "x"})
+    def test_so_does_one_in_the_connections_callback(self, tries, set_connection, monkeypatch):
+        one = tries(route="pro/generate", payload={"prompt": "x"})
         set_connection(gateway="cometapi", callback_url="https://mine.example/?t={token}")
         sent = []
         real = one.gateway.send
@@ -186,14 +186,14 @@ class TestJournal:
         assert one.run() == "t1"
         assert sent[-1].json["callback_url"] == f"https://mine.example/?t={one.record['token']}"
 
-    def test_what_is_refused_here_leaves_no_intent(self, story):
-        one = story(route="no_such_route")
+    def test_what_is_refused_here_leaves_no_intent(self, tries):
+        one = tries(route="no_such_route")
         with pytest.raises(RunwayConfigurationError, match="has no route"):
             one.run()
         assert one.store.values == {}
 
-    def test_a_refusal_gives_the_earlier_record_back(self, story):
-        one = story(on_clear="regenerate")
+    def test_a_refusal_gives_the_earlier_record_back(self, tries):
+        one = tries(on_clear="regenerate")
         one.run()
         one.gateway.tasks["t1"] = "SUCCEEDED"
         one.clear()
@@ -205,8 +205,8 @@ class TestJournal:
 
 class TestRetry:
     @pytest.mark.parametrize("remote", ["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "ODD"])
-    def test_a_retry_picks_the_generation_up(self, story, remote):
-        one = story()
+    def test_a_retry_picks_the_generation_up(self, tries, remote):
+        one = tries()
         with pytest.raises(Crash):
             one.run(crash=7)
         assert one.record["phase"] == "submitted"
@@ -214,15 +214,15 @@ class TestRetry:
         assert one.run() == "t1"
         assert one.gateway.posts == 1
 
-    def test_a_retry_while_the_gateway_is_away_picks_it_up_all_the_same(self, story):
-        one = story()
+    def test_a_retry_while_the_gateway_is_away_picks_it_up_all_the_same(self, tries):
+        one = tries()
         with pytest.raises(Crash):
             one.run(crash=7)
         one.gateway.reads_fail = 99
         assert one.run() == "t1"
 
-    def test_what_the_server_no_longer_knows_is_submitted_afresh(self, story):
-        one = story()
+    def test_what_the_server_no_longer_knows_is_submitted_afresh(self, tries):
+        one = tries()
         with pytest.raises(Crash):
             one.run(crash=7)
         one.gateway.tasks["t1"] = "GONE"
@@ -231,37 +231,37 @@ class TestRetry:
 
 
 class TestClear:
-    def test_reuse_costs_nothing(self, story):
-        one = story()
+    def test_reuse_costs_nothing(self, tries):
+        one = tries()
         one.run()
         one.gateway.tasks["t1"] = "SUCCEEDED"
         one.clear()
         assert one.run() == "t1"
         assert one.gateway.posts == 1
 
-    def test_regenerate_makes_another(self, story):
-        one = story(on_clear="regenerate")
+    def test_regenerate_makes_another(self, tries):
+        one = tries(on_clear="regenerate")
         one.run()
         one.gateway.tasks["t1"] = "SUCCEEDED"
         one.clear()
         assert one.run() == "t2"
         assert one.gateway.deleted == []
 
-    def test_regenerate_does_not_mistake_a_retry_for_a_clear(self, story):
-        one = story(on_clear="regenerate")
+    def test_regenerate_does_not_mistake_a_retry_for_a_clear(self, tries):
+        one = tries(on_clear="regenerate")
         one.run()
         assert one.run() == "t1"
 
     @pytest.mark.parametrize("remote", ["FAILED", "CANCELLED", "GONE"])
-    def test_what_failed_is_made_anew(self, story, remote):
-        one = story()
+    def test_what_failed_is_made_anew(self, tries, remote):
+        one = tries()
         one.run()
         one.gateway.tasks["t1"] = remote
         one.clear()
         assert one.run() == "t2"
 
-    def test_a_gateway_that_cannot_be_asked_is_waited_for(self, story):
-        one = story()
+    def test_a_gateway_that_cannot_be_asked_is_waited_for(self, tries):
+        one = tries()
         one.run()
         one.clear()
         one.gateway.reads_fail = 99
@@ -270,16 +270,16 @@ class TestClear:
         one.gateway.reads_fail = 0
         assert one.run() == "t1"
 
-    def test_a_changed_request_is_a_new_generation_and_the_old_one_is_cancelled(self, story):
-        one = story()
+    def test_a_changed_request_is_a_new_generation_and_the_old_one_is_cancelled(self, tries):
+        one = tries()
         one.run()
         one.clear()
         assert one.run(payload={**PAYLOAD, "promptText": "another"}) == "t2"
         assert one.gateway.deleted == ["t1"]
         assert "t1 was for an earlier request of this task; it was cancelled" in one.log.text
 
-    def test_the_finished_result_of_an_old_request_is_left_alone(self, story):
-        one = story()
+    def test_the_finished_result_of_an_old_request_is_left_alone(self, tries):
+        one = tries()
         one.run()
         one.gateway.tasks["t1"] = "SUCCEEDED"
         one.clear()
@@ -288,8 +288,8 @@ class TestClear:
 
 
 class TestWaiting:
-    def test_an_internal_failure_may_be_retried_and_pays_again(self, story):
-        one = story(wait_for_completion=True)
+    def test_an_internal_failure_may_be_retried_and_pays_again(self, tries):
+        one = tries(wait_for_completion=True)
         with pytest.raises(TaskDeferred):
             one.run()
         one.gateway.tasks["t1"] = "FAILED"
@@ -300,8 +300,8 @@ class TestWaiting:
             one.run()
         assert one.gateway.charges == 2
 
-    def test_a_retry_after_anything_else_reattaches(self, story):
-        one = story(wait_for_completion=True)
+    def test_a_retry_after_anything_else_reattaches(self, tries):
+        one = tries(wait_for_completion=True)
         with pytest.raises(TaskDeferred):
             one.run()
         with pytest.raises(TaskDeferred) as again:
@@ -310,8 +310,8 @@ class TestWaiting:
         assert again.value.trigger.deadline == pytest.approx(one.record["sent_at"] + 7200)
         assert one.gateway.posts == 1
 
-    def test_a_clear_after_success_returns_the_same_result(self, story):
-        one = story(wait_for_completion=True)
+    def test_a_clear_after_success_returns_the_same_result(self, tries):
+        one = tries(wait_for_completion=True)
         with pytest.raises(TaskDeferred):
             one.run()
         one.gateway.tasks["t1"] = "SUCCEEDED"
@@ -321,28 +321,28 @@ class TestWaiting:
         assert one.run()["id"] == "t1"
         assert one.gateway.posts == 1
 
-    def test_the_deadline_cancels(self, story):
-        one = story(wait_for_completion=True, deferrable=False, timeout=5)
+    def test_the_deadline_cancels(self, tries):
+        one = tries(wait_for_completion=True, deferrable=False, timeout=5)
         with pytest.raises(RunwayTaskTimeoutError, match="It was cancelled; a refund is not promised"):
             one.run(poll_interval=5)
         assert one.gateway.deleted == ["t1"]
 
-    def test_unless_told_otherwise(self, story):
-        one = story(wait_for_completion=True, deferrable=False, timeout=5, cancel_on_timeout=False)
+    def test_unless_told_otherwise(self, tries):
+        one = tries(wait_for_completion=True, deferrable=False, timeout=5, cancel_on_timeout=False)
         with pytest.raises(RunwayTaskTimeoutError, match="It goes on"):
             one.run(poll_interval=5)
         assert one.gateway.deleted == []
 
 
 class TestBudget:
-    def test_what_is_too_dear_is_cancelled_at_once(self, story):
-        one = story(max_credits=20)
+    def test_what_is_too_dear_is_cancelled_at_once(self, tries):
+        one = tries(max_credits=20)
         with pytest.raises(RunwayBudgetError, match="may cost 25 credits, more than max_credits=20"):
             one.run()
         assert one.gateway.deleted == ["t1"]
 
-    def test_what_was_paid_for_and_is_there_is_given_back(self, story):
-        one = story()
+    def test_what_was_paid_for_and_is_there_is_given_back(self, tries):
+        one = tries()
         one.run()
         one.gateway.tasks["t1"] = "SUCCEEDED"
         one.clear()
@@ -350,15 +350,15 @@ class TestBudget:
         assert one.gateway.deleted == []
 
     @pytest.mark.parametrize(("estimate", "bound"), [(25, 25), (None, 1), (25, None)])
-    def test_what_is_not_is_not(self, story, estimate, bound):
-        one = story(max_credits=bound)
+    def test_what_is_not_is_not(self, tries, estimate, bound):
+        one = tries(max_credits=bound)
         one.gateway.estimate = estimate
         assert one.run() == "t1"
 
 
 class TestKill:
-    def test_a_kill_during_the_post_cancels_right_after_it(self, story, monkeypatch):
-        one = story()
+    def test_a_kill_during_the_post_cancels_right_after_it(self, tries, monkeypatch):
+        one = tries()
         operator = one.operator()
         real = one.gateway.send
 
@@ -368,33 +368,33 @@ class TestKill:
             return real(session, settings, call)
 
         monkeypatch.setattr(_transport, "send", killed_meanwhile)
-        context = {"ti": MemoryTaskInstance(one.fuse), "task_state_store": one.store}
+        context = {"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store}
         with pytest.raises(
             RunwayTaskCancelledError, match="t1 was submitted while this task was being stopped"
         ):
             operator.execute(context)
         assert one.gateway.deleted == ["t1"]
 
-    def test_a_kill_afterwards_cancels(self, story):
-        one = story()
+    def test_a_kill_afterwards_cancels(self, tries):
+        one = tries()
         operator = one.operator()
-        operator.execute({"ti": MemoryTaskInstance(one.fuse), "task_state_store": one.store})
+        operator.execute({"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store})
         operator.on_kill()
         assert one.gateway.deleted == ["t1"]
 
     @pytest.mark.parametrize("remote", ["SUCCEEDED", "FAILED"])
-    def test_what_has_ended_is_not_deleted(self, story, remote):
-        one = story()
+    def test_what_has_ended_is_not_deleted(self, tries, remote):
+        one = tries()
         operator = one.operator()
-        operator.execute({"ti": MemoryTaskInstance(one.fuse), "task_state_store": one.store})
+        operator.execute({"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store})
         one.gateway.tasks["t1"] = remote
         operator.on_kill()
         assert one.gateway.deleted == []
 
-    def test_it_never_raises_and_can_be_turned_off(self, story, monkeypatch):
-        one = story(cancel_on_kill=False)
+    def test_it_never_raises_and_can_be_turned_off(self, tries, monkeypatch):
+        one = tries(cancel_on_kill=False)
         operator = one.operator()
-        operator.execute({"ti": MemoryTaskInstance(one.fuse), "task_state_store": one.store})
+        operator.execute({"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store})
         operator.on_kill()
         assert one.gateway.deleted == []
         operator.cancel_on_kill = True

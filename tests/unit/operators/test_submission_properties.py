@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.operators.memory import Crash
-from unit.operators.story import PAYLOAD, begin
+from unit.operators.tries import PAYLOAD, begin
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit.operators.batch_story import prompts
+from unit.operators.batch_tries import prompts
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import (
@@ -84,7 +84,7 @@ class TestAWholeBatch:
 
     def test_an_unknown_route_costs_nothing(self, batch):
         one = batch()
-        with pytest.raises(RunwayConfigurationError, match="no such route"):
+        with pytest.raises(RunwayConfigurationError, match="has no route"):
             one.begin(route="text_to_vidoe")
         assert one.gateway.posts == 0
 
@@ -228,7 +228,7 @@ class TestModeration:
 
     @pytest.fixture
     def moderated(self, batch, monkeypatch):
-        from unit.operators import batch_story
+        from unit.operators import batch_tries
 
         def answer(self, call):
             said = plain(self, call)
@@ -238,11 +238,11 @@ class TestModeration:
                     "status": "FAILED",
                     "failureCode": "SAFETY.INPUT.TEXT",
                 }
-                return batch_story._says(told)
+                return batch_tries._says(told)
             return said
 
-        plain = batch_story.BatchGateway._answer
-        monkeypatch.setattr(batch_story.BatchGateway, "_answer", answer)
+        plain = batch_tries.BatchGateway._answer
+        monkeypatch.setattr(batch_tries.BatchGateway, "_answer", answer)
 
         def begin(**fields):
             one = batch(requests=prompts(*"abcdefgh"), max_in_flight=1, **fields)

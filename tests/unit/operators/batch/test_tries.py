@@ -7,7 +7,7 @@ import functools
 import json
 
 import pytest
-from unit.operators.batch_story import DONE, prompts
+from unit.operators.batch_tries import DONE, prompts
 from unit.operators.memory import Crash
 
 from airflow_runway.exceptions import (
@@ -246,10 +246,10 @@ def test_no_crash_pays_twice(batch, phase, after):
             trigger = one.begin()
             one.gateway.finish(trigger.runway_task_ids)
             work = functools.partial(one.go_on, trigger)
-        one.fuse.left, one.fuse.after = crash, after
+        one.crash_point.left, one.crash_point.after = crash, after
         with contextlib.suppress(Crash):
             work()
-        one.fuse.left = None
+        one.crash_point.left = None
         result = one.to_the_end()
         assert one.gateway.charges <= 3
         assert result["succeeded"] + result["lost_answers"] == 3

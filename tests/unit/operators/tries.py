@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unit.clocks import of_the_main_thread
-from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
+from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
 
 from airflow_runway.core.journal.submission import fingerprint
 from airflow_runway.exceptions import RunwayError
@@ -13,13 +13,13 @@ from airflow_runway.operators.runway import RunwaySubmitOperator
 PAYLOAD = {"model": "gen4_turbo", "promptImage": "https://e/a.jpg", "promptText": "a secret idea"}
 
 
-class Story:
+class TaskTries:
     """One task instance through its tries."""
 
     def __init__(self, **fields):
-        self.fuse = Fuse()
-        self.store = MemoryStore(self.fuse)
-        self.gateway = MemoryGateway(self.fuse)
+        self.crash_point = CrashPoint()
+        self.store = MemoryStore(self.crash_point)
+        self.gateway = MemoryGateway(self.crash_point)
         self.log = Log()
         self.fields = fields
         self.max_tries = 3
@@ -39,8 +39,8 @@ class Story:
 
     def run(self, method="execute", *, crash=None, after=False, **fields):
         """One try; returns what it returns, raises what it raises."""
-        self.fuse.left, self.fuse.after = crash, after
-        self.ti = MemoryTaskInstance(self.fuse, self.max_tries)
+        self.crash_point.left, self.crash_point.after = crash, after
+        self.ti = MemoryTaskInstance(self.crash_point, self.max_tries)
         context = {"ti": self.ti, "task_state_store": self.store}
         try:
             operator = self.operator(**fields)
@@ -52,7 +52,7 @@ class Story:
             self.said += f"{error}\n"
             raise
         finally:
-            self.fuse.left = None
+            self.crash_point.left = None
 
     def clear(self):
         self.max_tries += 1
@@ -81,10 +81,10 @@ class Story:
 
 def begin(monkeypatch, set_connection, **fields):
     set_connection()
-    story = Story(**fields)
-    monkeypatch.setattr(_transport, "send", story.gateway.send)
-    monkeypatch.setattr(RunwaySubmitOperator, "log", story.log)
+    tries = TaskTries(**fields)
+    monkeypatch.setattr(_transport, "send", tries.gateway.send)
+    monkeypatch.setattr(RunwaySubmitOperator, "log", tries.log)
     # Time passes only by sleeping.
-    monkeypatch.setattr("time.time", lambda: story.now)
-    monkeypatch.setattr("time.sleep", of_the_main_thread(story.sleep))
-    return story
+    monkeypatch.setattr("time.time", lambda: tries.now)
+    monkeypatch.setattr("time.sleep", of_the_main_thread(tries.sleep))
+    return tries

@@ -1,6 +1,6 @@
 """One process of the transfer benchmark: saves, or only imports, and prints what that cost as JSON.
 
-Run as ``python saver.py ORIGIN FOLDER CONCURRENCY ID...``; without ids it only imports what saving imports.
+Run as ``python save_worker.py ORIGIN FOLDER CONCURRENCY ID...``; without ids it only imports what saving imports.
 """
 
 from __future__ import annotations

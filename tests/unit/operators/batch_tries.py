@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 from unit.clocks import of_the_main_thread
-from unit.operators.memory import Fuse, Log, MemoryGateway, MemoryStore, MemoryTaskInstance, _says
+from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance, _says
 
 from airflow_runway.hooks import _transport
 from airflow_runway.operators.runway import RunwayBatchOperator
@@ -58,13 +58,13 @@ class BatchGateway(MemoryGateway):
         return [one for one, text in self.prompts.items() if text == prompt]
 
 
-class BatchStory:
+class BatchTries:
     """One task instance."""
 
     def __init__(self, **fields):
-        self.fuse = Fuse()
-        self.store = MemoryStore(self.fuse)
-        self.gateway = BatchGateway(self.fuse)
+        self.crash_point = CrashPoint()
+        self.store = MemoryStore(self.crash_point)
+        self.gateway = BatchGateway(self.crash_point)
         self.log = Log()
         self.fields = {"requests": prompts("a", "b", "c"), "on_partial_failure": "succeed", **fields}
         self.max_tries, self.now = 3, 1_000_000.0
@@ -78,7 +78,7 @@ class BatchStory:
         return operator
 
     def context(self):
-        return {"ti": MemoryTaskInstance(self.fuse, self.max_tries), "task_state_store": self.store}
+        return {"ti": MemoryTaskInstance(self.crash_point, self.max_tries), "task_state_store": self.store}
 
     def begin(self, **fields):
         """``execute``; the trigger if it defers."""
@@ -120,10 +120,10 @@ def prompts(*texts):
 
 def begin_batch(monkeypatch, set_connection, **fields):
     set_connection()
-    story = BatchStory(**fields)
-    monkeypatch.setattr(_transport, "send", story.gateway.send)
-    monkeypatch.setattr(RunwayBatchOperator, "log", story.log)
-    monkeypatch.setattr("time.time", lambda: story.now)
-    nap = of_the_main_thread(lambda seconds: setattr(story, "now", story.now + seconds))
+    tries = BatchTries(**fields)
+    monkeypatch.setattr(_transport, "send", tries.gateway.send)
+    monkeypatch.setattr(RunwayBatchOperator, "log", tries.log)
+    monkeypatch.setattr("time.time", lambda: tries.now)
+    nap = of_the_main_thread(lambda seconds: setattr(tries, "now", tries.now + seconds))
     monkeypatch.setattr("time.sleep", nap)
-    return story
+    return tries

@@ -19,10 +19,10 @@ AMBIGUOUS = "RunwayAmbiguousSubmissionError"
 
 
 @dataclass(frozen=True)
-class Plot:
+class FaultCase:
     """A fault and its price."""
 
-    play: Callable[[Stage], None]
+    run: Callable[[Stage], None]
     charges: int
     state: str
     clip: str
@@ -37,30 +37,30 @@ class Plot:
 def killed(point, *, dag_id="chaos_wait", **gateway):
     """The task's process gets SIGKILL at a point; Airflow tries again."""
 
-    def play(stage):
+    def run(stage):
         stage.open_gateway(**gateway)
         stage.start(dag_id=dag_id, kill_at=point)
         stage.wait_for_end()
         assert stage.was_killed, "nothing was killed"
 
-    return play
+    return run
 
 
 def misbehaving(**fault):
     """The gateway answers the submission wrongly."""
 
-    def play(stage):
+    def run(stage):
         stage.open_gateway(seconds=5, on="create", **fault)
         stage.start()
         stage.wait_for_end()
 
-    return play
+    return run
 
 
 def marked(state):
     """A person marks the deferred task; what nobody waits for any more is to be cancelled."""
 
-    def play(stage):
+    def run(stage):
         stage.open_gateway(seconds=90)
         stage.start()
         stage.wait_for_state("deferred")
@@ -70,7 +70,7 @@ def marked(state):
         stage.wait_until(stage.seen_cancelled, CANCELLED_WITHIN, "a DELETE")
         stage.wait_for_end()
 
-    return play
+    return run
 
 
 def cleared_while_deferred(stage):
@@ -136,12 +136,12 @@ def key_mended(stage):
     stage.wait_for_end()
 
 
-PLOTS: dict[str, Plot] = {
+FAULT_CASES: dict[str, FaultCase] = {
     # -- the worker gets SIGKILL ------------------------------------------------------------------------
-    "worker killed before the POST": Plot(
+    "worker killed before the POST": FaultCase(
         killed("before the POST"), 0, "failed", "named as lost answer", 2, (LOST, NOT_TAKEN)
     ),
-    "worker killed between POST and answer": Plot(
+    "worker killed between POST and answer": FaultCase(
         killed("during the POST", on="create", kind="hang_after_accept"),
         1,
         "failed",
@@ -149,19 +149,19 @@ PLOTS: dict[str, Plot] = {
         2,
         (LOST, TAKEN),
     ),
-    "worker killed between answer and journal": Plot(
+    "worker killed between answer and journal": FaultCase(
         killed("after the answer"), 1, "failed", "named as lost answer", 2, (LOST, TAKEN)
     ),
-    "worker killed after the journal": Plot(
+    "worker killed after the journal": FaultCase(
         killed("after the journal"), 1, "success", "found", 2, ("Picking up",)
     ),
-    "worker killed in execute_complete": Plot(
+    "worker killed in execute_complete": FaultCase(
         killed("in execute_complete", seconds=5), 1, "success", "found", 2, ("Picking up",)
     ),
-    "worker killed with the result in hand": Plot(
+    "worker killed with the result in hand": FaultCase(
         killed("after the result", seconds=5), 1, "success", "found", 2, ("Picking up",)
     ),
-    "submitting worker killed, sensor waits": Plot(
+    "submitting worker killed, sensor waits": FaultCase(
         killed("after the journal", dag_id="chaos_submit_then_sensor"),
         1,
         "success",
@@ -169,7 +169,7 @@ PLOTS: dict[str, Plot] = {
         None,
         ("Picking up",),
     ),
-    "sensor's worker killed on resuming": Plot(
+    "sensor's worker killed on resuming": FaultCase(
         killed("in execute_complete", dag_id="chaos_submit_then_sensor", seconds=15),
         1,
         "success",
@@ -177,25 +177,25 @@ PLOTS: dict[str, Plot] = {
         2,
     ),
     # -- people -----------------------------------------------------------------------------------------
-    "marked failed while deferred": Plot(marked("failed"), 1, "failed", "cancelled", 1, cancelled=True),
-    "marked success while deferred": Plot(marked("success"), 1, "success", "cancelled", 1, cancelled=True),
-    "cleared while deferred": Plot(cleared_while_deferred, 1, "success", "found", None, ("Reusing",)),
-    "cleared after success": Plot(cleared_after_success, 1, "success", "found", None, ("Reusing",)),
-    "cleared after a lost answer": Plot(
+    "marked failed while deferred": FaultCase(marked("failed"), 1, "failed", "cancelled", 1, cancelled=True),
+    "marked success while deferred": FaultCase(marked("success"), 1, "success", "cancelled", 1, cancelled=True),
+    "cleared while deferred": FaultCase(cleared_while_deferred, 1, "success", "found", None, ("Reusing",)),
+    "cleared after success": FaultCase(cleared_after_success, 1, "success", "found", None, ("Reusing",)),
+    "cleared after a lost answer": FaultCase(
         cleared_after_lost_answer, 1, "failed", "named as lost answer", None, (LOST, TAKEN)
     ),
     # -- the gateway ------------------------------------------------------------------------------------
-    "gateway answers 400": Plot(
+    "gateway answers 400": FaultCase(
         misbehaving(kind="status", status=400), 0, "failed", "none made", 1, ("nothing was charged",)
     ),
-    "gateway refuses connections at first": Plot(closed_at_first, 1, "success", "found", None),
-    "gateway drops after accepting": Plot(
+    "gateway refuses connections at first": FaultCase(closed_at_first, 1, "success", "found", None),
+    "gateway drops after accepting": FaultCase(
         misbehaving(kind="drop_after_accept"), 1, "failed", "named as lost answer", 1, (AMBIGUOUS, TAKEN)
     ),
-    "gateway hangs after accepting": Plot(
+    "gateway hangs after accepting": FaultCase(
         misbehaving(kind="hang_after_accept"), 1, "failed", "named as lost answer", 1, (AMBIGUOUS, TAKEN)
     ),
-    "gateway answers 502 after accepting": Plot(
+    "gateway answers 502 after accepting": FaultCase(
         misbehaving(kind="status_after_accept", status=502),
         1,
         "failed",
@@ -203,18 +203,18 @@ PLOTS: dict[str, Plot] = {
         1,
         (AMBIGUOUS, TAKEN),
     ),
-    "gateway answers 429 with Retry-After": Plot(
+    "gateway answers 429 with Retry-After": FaultCase(
         misbehaving(kind="status", status=429, headers={"Retry-After": "2"}), 1, "success", "found", 1
     ),
-    "gateway answers HTML": Plot(
+    "gateway answers HTML": FaultCase(
         misbehaving(kind="html"), 0, "failed", "named as lost answer", 1, (AMBIGUOUS, NOT_TAKEN)
     ),
-    "gateway answers HTML after accepting": Plot(
+    "gateway answers HTML after accepting": FaultCase(
         misbehaving(kind="html_after_accept"), 1, "failed", "named as lost answer", 1, (AMBIGUOUS, TAKEN)
     ),
-    "gateway gone during the wait": Plot(gone_while_waiting, 1, "success", "found", 1),
-    "key revoked during the wait": Plot(
+    "gateway gone during the wait": FaultCase(gone_while_waiting, 1, "success", "found", 1),
+    "key revoked during the wait": FaultCase(
         key_revoked, 1, "failed", "named by id", 1, ("RunwayReadRefusedError",)
     ),
-    "key revoked, mended and cleared": Plot(key_mended, 1, "success", "found", None, ("Reusing",)),
+    "key revoked, mended and cleared": FaultCase(key_mended, 1, "success", "found", None, ("Reusing",)),
 }

@@ -1,0 +1,80 @@
+"""One more reading of a batch's item: what is recorded, and whether the wait has ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.journal.batch import Item, State
+from airflow_runway.core.journal.settlement import settlement_of
+from airflow_runway.core.models import RunwayTask, TaskStatus
+from airflow_runway.core.polling.decisions import Finished, GaveUp
+
+ITEM = Item("k.0", State.RUNNING, "w", runway_task_id="t1", estimated=25.0)
+LOST = ErrorFacts(ErrorKind.TASK_LOST, "Runway task t1 was known and no longer is.")
+
+
+def reading(status, **fields):
+    return RunwayTask("t1", status, **fields)
+
+
+@pytest.mark.parametrize(("to_be_saved", "state"), [(True, State.UNSAVED), (False, State.SUCCEEDED)])
+def test_a_success_waits_for_its_files_where_they_are_wanted(to_be_saved, state):
+    task = reading(TaskStatus.SUCCEEDED, output=("https://e/x.mp4",), cost_credits=20.0)
+    settled = settlement_of(ITEM, task, to_be_saved=to_be_saved)
+    assert (settled.item.state, settled.item.charged) == (state, 20.0)
+    assert settled.decision == Finished(task)
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "may_pass"),
+    [
+        ("SAFETY.INPUT.TEXT", State.MODERATED, False),
+        ("INPUT_PREPROCESSING.SAFETY.IMAGE", State.MODERATED, False),
+        ("INTERNAL", State.FAILED, True),
+        ("THIRD_PARTY.UNAVAILABLE", State.FAILED, True),
+        ("ASSET.INVALID", State.FAILED, False),
+        (None, State.FAILED, False),
+        ("SOMETHING.NEW", State.FAILED, False),
+    ],
+)
+def test_a_failure_is_judged_by_its_code(code, state, may_pass):
+    task = reading(TaskStatus.FAILED, failure_code=code, failure="No.", cost_credits=25.0)
+    settled = settlement_of(ITEM, task, to_be_saved=True)
+    assert (settled.item.state, settled.item.may_pass, settled.item.charged) == (state, may_pass, 25.0)
+    assert "t1" in settled.item.note
+    assert settled.decision == Finished(task)
+
+
+def test_a_cancellation_is_a_failure_that_no_retry_mends():
+    settled = settlement_of(ITEM, reading(TaskStatus.CANCELLED), to_be_saved=True)
+    assert (settled.item.state, settled.item.may_pass) == (State.FAILED, False)
+
+
+@pytest.mark.parametrize(
+    "status", sorted(set(TaskStatus) - {TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+)
+def test_whatever_else_is_shown_ends_nothing_by_itself(status):
+    settled = settlement_of(ITEM, reading(status), to_be_saved=True)
+    assert settled.item is ITEM
+    assert settled.decision is None
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.TASK_LOST, ErrorKind.OUTPUT_MISSING])
+def test_the_trigger_may_know_more_than_the_status_tells(kind):
+    error = ErrorFacts(kind, "Runway task t1 is nowhere.")
+    settled = settlement_of(ITEM, reading(TaskStatus.GONE), error, to_be_saved=True)
+    assert (settled.item.state, settled.item.note) == (State.FAILED, error.message)
+    assert settled.decision == GaveUp(error)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.TASK_TIMEOUT, ErrorKind.READ_REFUSED, ErrorKind.READ])
+def test_what_may_still_come_stays_on_record_as_running(kind):
+    settled = settlement_of(ITEM, reading(TaskStatus.RUNNING), ErrorFacts(kind, "Hm."), to_be_saved=True)
+    assert settled.item is ITEM
+    assert settled.decision is None
+
+
+def test_a_result_counts_more_than_the_triggers_error():
+    task = reading(TaskStatus.SUCCEEDED, output=("https://e/x.mp4",))
+    assert settlement_of(ITEM, task, LOST, to_be_saved=False).item.state is State.SUCCEEDED
