@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_runway.demo.dusk import draw_dusk
 from airflow_runway.demo.errors import DemoError, DemoInputError
 from airflow_runway.demo.examples import example_dags
 from airflow_runway.demo.picture import Picture, load_picture
 from airflow_runway.demo.progress import Progress
+from airflow_runway.demo.sample_picture import draw_dusk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

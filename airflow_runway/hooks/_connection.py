@@ -11,8 +11,8 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.providers.http.hooks.http import HttpHook
 
+from airflow_runway.core.protocol.calls import Exchange, NoAnswerError
 from airflow_runway.core.protocol.connection import ConnectionSettings, read_connection
-from airflow_runway.core.protocol.exchanges import Exchange, NoAnswerError
 from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _transport
 from airflow_runway.hooks._shared_session import shared_session

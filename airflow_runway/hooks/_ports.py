@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
+    from airflow_runway.core.protocol.calls import Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
-    from airflow_runway.core.protocol.exchanges import Exchange
     from airflow_runway.hooks._shared_session import SharedSession
     from airflow_runway.telemetry import Log
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_runway.core.endings import Cancelled, Failed, Succeeded, ending_of
 from airflow_runway.core.limits import LARGEST_INLINE, READ_ATTEMPTS, SMALLEST_UPLOAD
 from airflow_runway.core.media.checks import (
     check_address,
@@ -35,6 +34,7 @@ from airflow_runway.core.media.references import (
     references_in,
     replaced,
 )
+from airflow_runway.core.protocol.endings import Cancelled, Failed, Succeeded, ending_of
 from airflow_runway.core.protocol.exchanges import checked_task_id
 from airflow_runway.exceptions import (
     RunwayMediaError,

@@ -17,15 +17,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_runway.core.protocol.exchanges import NoAnswerError
+from airflow_runway.core.protocol.calls import NoAnswerError
 from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _transport
 
 if TYPE_CHECKING:
     import aiohttp
 
+    from airflow_runway.core.protocol.calls import Call, Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
-    from airflow_runway.core.protocol.exchanges import Call, Exchange
     from airflow_runway.core.protocol.responses import Response
 
 T = TypeVar("T")

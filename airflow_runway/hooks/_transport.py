@@ -19,15 +19,15 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_p
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from airflow_runway import __version__
-from airflow_runway.core.protocol.exchanges import NoAnswerError
+from airflow_runway.core.protocol.calls import NoAnswerError
 from airflow_runway.core.protocol.gateways import VERSION_HEADER
 from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
+    from airflow_runway.core.protocol.calls import Call
     from airflow_runway.core.protocol.connection import ConnectionSettings
-    from airflow_runway.core.protocol.exchanges import Call
 
 #: Seconds for DNS, TCP and TLS together.
 CONNECT_TIMEOUT = 15.0

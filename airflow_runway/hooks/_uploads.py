@@ -27,7 +27,7 @@ from airflow_runway.hooks._transport import request_options
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_runway.core.protocol.exchanges import UploadSlot
+    from airflow_runway.core.protocol.calls import UploadSlot
     from airflow_runway.hooks._ports import MediaHook
     from airflow_runway.hooks._stored_file import StoredFile
 

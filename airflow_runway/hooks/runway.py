@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
+    from airflow_runway.core.protocol.calls import Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
-    from airflow_runway.core.protocol.exchanges import Exchange
     from airflow_runway.core.protocol.gateways import Endpoint
     from airflow_runway.hooks._request_media import RequestWithMedia
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow_runway import telemetry
 from airflow_runway._base_operator import RunwayOperatorBase
-from airflow_runway.core.endings import Cancelled, Failed, ending_of
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.limits import DEFER_TIMEOUT_MARGIN, RESULT_ATTEMPTS, SHORTEST_ABSENCE
 from airflow_runway.core.models import CancelOutcome
@@ -23,6 +22,7 @@ from airflow_runway.core.polling.decisions import (
     first_look,
     timed_out,
 )
+from airflow_runway.core.protocol.endings import Cancelled, Failed, ending_of
 from airflow_runway.exceptions import RunwayReadError, error_of
 from airflow_runway.triggers._events import error_in
 

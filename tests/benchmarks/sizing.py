@@ -37,7 +37,7 @@ from integration.distributed.services import Services, missing  # noqa: E402
 from integration.distributed.stage import DistributedAirflow  # noqa: E402
 from integration.support import KEY, connection_to  # noqa: E402
 
-from airflow_runway.demo.dusk import draw_dusk  # noqa: E402
+from airflow_runway.demo.sample_picture import draw_dusk  # noqa: E402
 from airflow_runway.emulator.process import emulator_process  # noqa: E402
 
 HELP = "what a clip costs a distributed Airflow: memory, slots, CPU"
@@ -201,7 +201,7 @@ def measure(clips: int, heartbeat: int) -> list[str]:
             )
             with airflow:
                 airflow.wait_for_dag(DAG)
-                image = emulator.put_media("dusk.jpg", draw_dusk().content)
+                image = emulator.put_media("sample_picture.jpg", draw_dusk().content)
                 _warm_up(airflow, emulator, image, home)
                 _occupy(emulator, image)
                 with Meter(airflow, services) as meter:

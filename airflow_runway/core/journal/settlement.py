@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_runway.core.endings import Cancelled, Failed, Succeeded, ending_of
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.batch import State
 from airflow_runway.core.polling.decisions import Finished, GaveUp
+from airflow_runway.core.protocol.endings import Cancelled, Failed, Succeeded, ending_of
 
 if TYPE_CHECKING:
     from airflow_runway.core.facts import ErrorFacts

@@ -42,7 +42,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_runway.core.endings import NotEnded, NotFound, Succeeded, ending_of
+from airflow_runway.core.protocol.endings import NotEnded, NotFound, Succeeded, ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,51 +9,23 @@ with aiohttp.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind, core_error
 from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, TaskStatus
 from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol.calls import Call, Exchange, NoAnswerError, UploadSlot
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
 from airflow_runway.core.protocol.gateways import is_task_id
-from airflow_runway.core.protocol.responses import Response, complaint_of, parse
+from airflow_runway.core.protocol.responses import complaint_of, parse
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
     from airflow_runway.core.protocol.gateways import Create, Endpoint, Gateway
-    from airflow_runway.core.protocol.verdicts import Delivery
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, without its credential."""
-
-    method: str
-    #: Below the Base URL.
-    path: str
-    json: Mapping[str, Any] | None = None
-
-
-class NoAnswerError(Exception):
-    """A request that got no response.
-
-    :param delivery: how far it got.
-    :param reason: the library's words, redacted.
-    """
-
-    def __init__(self, delivery: Delivery, reason: str) -> None:
-        super().__init__(reason)
-        self.delivery = delivery
-        self.reason = reason
-
-
-Exchange = Generator[Call, Response, T]
 
 
 def submit(
@@ -202,18 +174,6 @@ def get_organization(gateway: Gateway) -> Exchange[dict[str, Any]]:
     if response.status != 200 or complaint or not isinstance(value, dict):
         raise CoreError(errors.read_without_state(gateway, None, response, complaint))
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSlot:
-    """A place for one file, for a while."""
-
-    #: Where the form goes; without any credential of ours.
-    url: str
-    #: Form fields that must stand before the file.
-    fields: Mapping[str, str]
-    #: ``runway://...``: what a request names instead of the file.
-    uri: str = field(repr=False)
 
 
 def reserve_upload(gateway: Gateway, filename: str) -> Exchange[UploadSlot]:

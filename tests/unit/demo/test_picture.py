@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from airflow_runway.demo import picture
-from airflow_runway.demo.dusk import draw_dusk
 from airflow_runway.demo.errors import DemoInputError
 from airflow_runway.demo.picture import load_picture
+from airflow_runway.demo.sample_picture import draw_dusk
 
 
 def save(path, size=(1280, 720), kind="JPEG"):

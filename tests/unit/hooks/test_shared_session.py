@@ -7,8 +7,8 @@ from unit.scripted import KEY, Scripted
 
 from airflow_runway.core.protocol.connection import read_connection
 from airflow_runway.core.protocol.exchanges import Call
-from airflow_runway.hooks import _transport
 from airflow_runway.hooks import _shared_session as shared_client_module
+from airflow_runway.hooks import _transport
 from airflow_runway.hooks._shared_session import shared_client
 
 READ = Call("GET", "/v1/tasks/t1")

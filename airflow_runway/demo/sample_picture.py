@@ -50,7 +50,7 @@ def draw_dusk() -> Picture:
     _shore(image)
     target = io.BytesIO()
     image.save(target, "JPEG", quality=90)
-    return Picture("dusk.jpg", target.getvalue(), WIDTH, HEIGHT)
+    return Picture("sample_picture.jpg", target.getvalue(), WIDTH, HEIGHT)
 
 
 def _sky() -> PilImage:
