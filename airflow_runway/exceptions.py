@@ -29,7 +29,7 @@
     └── RunwayTransferError              fetching or storing an output failed; the generation is untouched
         └── RunwayTransferRefusedError x   and would fail again
 
-Classes marked ``x`` are also Airflow's ``AirflowFailException``: the task fails at once, whatever its
+Classes marked ``x`` (decision 10) are also Airflow's ``AirflowFailException``: the task fails at once, whatever its
 ``retries``, because a retry cannot mend the cause or would pay again. A sensor with ``soft_fail`` is skipped
 by these in every mode. The others are no Airflow exceptions: Airflow's own retries stay in charge, and
 ``soft_fail`` does not hide them.

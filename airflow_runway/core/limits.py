@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Runway updates a task no more often than this, in seconds (published API description, contracts §14).
+#: Runway updates a task no more often than this, in seconds (contracts §14).
 SHORTEST_INTERVAL: Final = 5.0
 #: Seconds between looks at a generation, unless an author says otherwise.
 DEFAULT_INTERVAL: Final = 10.0
@@ -31,9 +31,9 @@ RESULT_ATTEMPTS: Final = 5
 #: Tries of a reading that only decides or finds a link, in the worker.
 READ_ATTEMPTS: Final = 3
 
-#: Characters of a ``data:`` URI (official SDK), and of all those of one request.
+#: Characters of a ``data:`` URI (contracts §15), and of all those of one request.
 LARGEST_INLINE: Final = 5_242_880
-#: Bytes of an upload (Runway's agent guides).
+#: Bytes of an upload (contracts §15).
 SMALLEST_UPLOAD: Final = 512
 LARGEST_UPLOAD: Final = 200 * 2**20
 

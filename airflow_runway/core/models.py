@@ -14,7 +14,7 @@ from typing import TypedDict
 class TaskStatus(StrEnum):
     """Where a generation stands. Only :attr:`is_final` words end a wait.
 
-    The first six are Runway's (published API description, ``GET /v1/tasks/{id}``); the others name what an
+    The first six are Runway's (contracts §1.2); the others name what an
     answer can mean besides.
     """
 

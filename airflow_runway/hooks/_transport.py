@@ -2,7 +2,7 @@
 
 Both sides send the same headers, never follow a redirect, never repeat a request, read a bounded body, and
 translate their library's exceptions into the one question that money asks: can the gateway have read it?
-(contracts.md, section 12.)
+A class cannot always tell (contracts §12, decision 13).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ephemeral uploads: a file goes to the place that the gateway names, as a form, streamed, without our key.
 
-Two steps (published API description): ask for a slot, then send a form with every field of the slot first and the
+Two steps (contracts §1.5): ask for a slot, then send a form with every field of the slot first and the
 file last. Both are free. If the second fails, a new slot is asked for.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_runway.hooks._ports import MediaHook
     from airflow_runway.hooks._stored_file import StoredFile
 
-#: Seconds for which an upload may be named again: an hour less than the 24 that it lives (Runway's agent guides), so
+#: Seconds for which an upload may be named again: an hour less than the 24 that it lives (contracts §1.5), so
 #: that a request which waits for its turn still finds it.
 LIFETIME = 23 * 3600.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

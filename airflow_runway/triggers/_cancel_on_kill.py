@@ -46,7 +46,7 @@ class CancelsOnKill(BaseTrigger):
         """Cancel the generations, if the task is over.
 
         Airflow 3.3 calls this also when a trigger merely moved to another triggerer, and interrupts it after
-        about a second; so the work is a task of its own, and asks first.
+        about a second (airflow-facts §4); so the work is a task of its own, and asks first.
         """
         if self.cancel_on_kill and self.unfinished_ids():
             self._cancelling = asyncio.create_task(self._cancel_if_over())

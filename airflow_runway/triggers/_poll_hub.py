@@ -1,4 +1,4 @@
-"""One hub for all looks at generations, per event loop and connection.
+"""One hub for all looks at generations, per event loop and connection (decision 5).
 
 Whoever waits joins the hub, asks it for readings and leaves; the last one to leave closes it. ::
 

@@ -41,7 +41,8 @@ class RunwayTaskTrigger(CancelsOnKill):
     :param cancel_on_kill: whether the generation is cancelled when somebody stops the deferred task.
     """
 
-    # Only assignments here: whatever is raised in a trigger's constructor stops the whole triggerer.
+    # Only assignments here: whatever is raised in a trigger's constructor stops the whole triggerer
+    # (airflow-facts §5).
     def __init__(
         self,
         runway_task_id: str,

@@ -1,8 +1,7 @@
-"""Which input files are refused before anything is sent, and which only make us warn: pure.
+"""Which input files are refused before anything is sent, and which only make us warn.
 
 Refused is what every source agrees on; where documents contradict each other, or only third parties were seen to
-say so, the server decides and the log holds a warning. Sources: contracts.md section 15 (Runway's pages on
-inputs, the official SDK, and what third parties saw).
+say so, the server decides and the log holds a warning. The limits, and who says so: contracts §15.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from airflow_runway.core.media.references import Reference
     from airflow_runway.core.protocol.gateways import Gateway
 
-#: Characters of a web address, and of a ``runway://`` URI (published API description).
+#: Characters of a web address, and of a ``runway://`` URI (contracts §15).
 LONGEST_ADDRESS: Final = 2048
 LONGEST_UPLOAD_URI: Final = 5000
-#: Width divided by height of an image (seen by third parties in the server's complaint).
+#: Width divided by height of an image (contracts §15: seen, not documented).
 NARROWEST, WIDEST = 0.5, 2.0
-#: Pixels of an image's side (seen by third parties).
+#: Pixels of an image's side (contracts §15: seen, not documented).
 LONGEST_SIDE: Final = 8000
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp"})

@@ -1,4 +1,4 @@
-"""Which fields of a request body name a file, and what such a name can be: pure.
+"""Which fields of a request body name a file, and what such a name can be.
 
 Wherever a payload takes media, an author may write
 
@@ -11,8 +11,8 @@ Wherever a payload takes media, an author may write
 ``runway-task://<id>[#<n>]``   output ``n`` (0 if not given) of an earlier generation
 =============================  ======================================================================
 
-Only the fields below are looked at, so that a prompt may contain whatever it likes. They are those of the
-published API description, and of CometAPI's pages on the reverse format.
+Only the fields below are looked at, so that a prompt may contain whatever it likes. They are those of
+contracts §1.1 and, for the reverse format, contracts §3.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ When the next look comes:
 
 Waiting hurts nobody, giving up early may lose a clip that was paid for. So passing trouble never ends a wait
 before its deadline; only a wait that has *never* had a readable answer ends after ten tries, as a matter of
-configuration. Counters and graces are those of contracts.md, section 9.
+configuration. Counters and graces are those of contracts §9.
 """
 
 from __future__ import annotations

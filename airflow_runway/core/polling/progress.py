@@ -1,4 +1,4 @@
-"""When a generation will be finished, judged by the progress that the server reports: pure.
+"""When a generation will be finished, judged by the progress that the server reports.
 
 What a server reports is a hint and not a promise. It may be missing, jump, stand still or fall back (the server
 starts the generation again). So :class:`Progress` remembers not only when the end is expected, but also by how much

@@ -1,4 +1,4 @@
-"""What a connection of type ``runway`` says, checked: pure.
+"""What a connection of type ``runway`` says, checked.
 
 Only the extra keys listed in :data:`EXTRA_KEYS` are read. People who may edit connections are trusted less
 than Dag authors, so the rest is never passed on to headers or to an HTTP library.

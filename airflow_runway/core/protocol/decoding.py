@@ -1,8 +1,8 @@
 """What a gateway's answer means: a :class:`Submission`, a :class:`RunwayTask`, or the facts of an error.
 
 Pure and total: any status, headers and bytes give one of these, and nothing is raised. The shape is judged
-per response, never per connection, since one gateway answers the same read in several shapes (contracts.md,
-sections 2 to 9). Rules that money hangs on:
+per response, never per connection, since one gateway answers the same read in several shapes (contracts §9 has the
+rules, contracts §7 the strangest shapes). Rules that money hangs on:
 
 - from a create only the id counts; its own status words say nothing about the generation;
 - SUCCEEDED only with an output URL, FAILED and CANCELLED only from documented words;
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_runway.core.facts import ErrorFacts
     from airflow_runway.core.protocol.gateways import Gateway
 
-#: Documented status words, compared in lower case (contracts.md, section 8).
+#: Documented status words, compared in lower case (contracts §8).
 STATUS_WORDS: Mapping[str, TaskStatus] = {
     **dict.fromkeys(
         ("pending", "queued", "submitted", "not_start", "created", "waiting", "0"), TaskStatus.PENDING
@@ -149,7 +149,7 @@ def _words(inner: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
 
 
 def _status(words: Iterable[str], *, has_output: bool, record: Mapping[str, Any]) -> TaskStatus:
-    """One status out of up to four words, which may contradict each other (contracts.md, section 9.5)."""
+    """One status out of up to four words, which may contradict each other (contracts §9, step 5)."""
     found = [_meaning(word, has_output=has_output, record=record) for word in words]
     known = [status for status in found if status is not TaskStatus.UNKNOWN]
     if not known:
@@ -208,12 +208,12 @@ def _failure(
         lead = failure.split(maxsplit=1)[0].rstrip(":,;") if failure else ""
         code = lead if lead.split(".")[0] in _CODE_FAMILIES else ""
     if not code and gateway.missing_is_gone:
-        code = "INTERNAL"  # the official docs: an absent code means an internal failure
+        code = "INTERNAL"  # an absent code means an internal failure there (contracts §10)
     return redact(failure) or None, redact(code, limit=100) or None
 
 
 def _node_errors(value: Any) -> str | None:
-    """The failed nodes of a workflow, which may SUCCEED without them (official SDK 5.24.0)."""
+    """The failed nodes of a workflow, which may SUCCEED without them (contracts §1.7)."""
     if not isinstance(value, dict):
         return None
     errors = []
@@ -232,7 +232,7 @@ def _created_at(inner: Mapping[str, Any], record: Mapping[str, Any]) -> str | No
 
 
 def _finished_at(record: Mapping[str, Any]) -> str | None:
-    """Epoch seconds, 0 while it runs (contracts.md, 2.4)."""
+    """Epoch seconds, 0 while it runs (contracts §2.4)."""
     value = record.get("finish_time")
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _YEAR_3000:
         return None

@@ -1,4 +1,4 @@
-"""What is said to a gateway, in which order, and what the answers come to: pure, for sync and async alike.
+"""What is said to a gateway, in which order, and what the answers come to; for sync and async alike.
 
 An exchange is a generator. It yields a :class:`Call`; whoever runs it sends the call and gives the
 :class:`~airflow_runway.core.protocol.responses.Response` back, or throws :class:`NoAnswerError` into it; it returns
@@ -177,7 +177,7 @@ def get_organization(gateway: Gateway) -> Exchange[dict[str, Any]]:
 
 
 def reserve_upload(gateway: Gateway, filename: str) -> Exchange[UploadSlot]:
-    """Get a place for a file: the first of two steps (published API description). Free.
+    """Get a place for a file: the first of two steps (contracts §1.5). Free.
 
     :param gateway: whom to ask; must have such a route.
     :param filename: with the extension of its media type.
@@ -251,7 +251,7 @@ def check_connection(gateway: Gateway) -> Exchange[str]:
 
 
 def _account_in_words(account: Mapping[str, Any]) -> Iterator[str]:
-    """Balance and limits (published API description; a limit of null means none)."""
+    """Balance and limits (contracts §1.6; a limit of null means none)."""
     balance = account.get("creditBalance")
     tier, usage = _object(account.get("tier")), _object(account.get("usage"))
     monthly = tier.get("maxMonthlyCreditSpend")

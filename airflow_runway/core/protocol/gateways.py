@@ -2,8 +2,8 @@
 
 Read it beside the documentation, line by line. Adding a gateway is adding a row to :data:`GATEWAYS`.
 
-Sources: Runway's published API description and the official SDK 5.24.0 (row ``runway``); CometAPI's
-documentation (row ``cometapi``); the documentation of az.gptplus5.com (row ``gptplus5``). The provider knows
+Each row has its section: contracts §1 (``runway``), contracts §2 and, for the reverse format, contracts §3
+(``cometapi``), contracts §4 (``gptplus5``). The provider knows
 no model names on purpose: they change every week, and the server's own refusal is better than ours.
 """
 

@@ -1,8 +1,8 @@
-"""From bytes to the parts of an answer, whatever software wrapped it: pure, and never raises.
+"""From bytes to the parts of an answer, whatever software wrapped it; never raises.
 
-The shapes are those of contracts.md, sections 1 to 9: Runway's own objects, the envelope of new-api that
-CometAPI reuses (``{"code", "message", "data": {record}}`` with Runway's own object inside the record), error
-objects, and JSON hidden in a message string.
+The shapes: Runway's own objects (contracts §1), the envelope of new-api (contracts §6) that CometAPI reuses
+(``{"code", "message", "data": {record}}`` with Runway's own object inside the record), error objects, and JSON
+hidden in a message string.
 """
 
 from __future__ import annotations

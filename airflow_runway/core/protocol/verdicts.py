@@ -1,8 +1,8 @@
-"""What a bad answer, none at all, or a failed generation means for money and for retries: pure tables.
+"""What a bad answer, none at all, or a failed generation means for money and for retries: tables.
 
 For a *create* the question is whether the gateway took the generation; for a *read*, whether another look can
-help; for a *failed generation*, whether the same input may be paid for again. Each table is checked against
-contracts.md: sections 11 (HTTP answers), 12 (no answer) and 10 (failure codes).
+help; for a *failed generation*, whether the same input may be paid for again. The tables are those of
+contracts §11 (HTTP answers), contracts §12 (no answer) and contracts §10 (failure codes).
 :mod:`airflow_runway.core.protocol.errors` puts the verdicts into words.
 """
 
@@ -67,7 +67,7 @@ class Cause(Enum):
 
 
 class Delivery(Enum):
-    """How far a request got that has no answer; the kind of exception says it."""
+    """How far a request got that has no answer. Today the class of an exception says it; see decision 13."""
 
     #: Nothing of it reached the gateway: the connection never stood.
     NOT_SENT = "not sent"
@@ -94,7 +94,7 @@ _REFUSED = frozenset({400, 403, 404, 405, 413, 415, 422})
 
 
 def judge_create(status: int, complaint: Complaint, *, after: float | None = None) -> Verdict:
-    """A create that was answered, but not with an id (contracts.md, section 11).
+    """A create that was answered, but not with an id (contracts §11).
 
     :param status: HTTP status, or the 4xx code inside a 200.
     :param complaint: what the answer says is wrong.
@@ -119,7 +119,7 @@ def _speaks_of_credits(complaint: Complaint) -> bool:
 
 
 def judge_silence(delivery: Delivery) -> Verdict:
-    """A create that was not answered (contracts.md, section 12).
+    """A create that was not answered (contracts §12).
 
     :param delivery: how far it got.
     """
@@ -129,7 +129,7 @@ def judge_silence(delivery: Delivery) -> Verdict:
 
 
 def judge_read(status: int, complaint: Complaint, gateway: Gateway, *, after: float | None = None) -> Verdict:
-    """A read that told nothing about the task (contracts.md, section 11). The task exists all the same.
+    """A read that told nothing about the task (contracts §11). The task exists all the same.
 
     :param status: HTTP status.
     :param complaint: what the answer says is wrong.
@@ -146,7 +146,7 @@ def judge_read(status: int, complaint: Complaint, gateway: Gateway, *, after: fl
 
 
 #: Failure code, or the beginning of one up to a dot → may the same input be paid for again, and who acts.
-#: The first that fits counts; anything else gets no automatic retry (contracts.md, section 10).
+#: The first that fits counts; anything else gets no automatic retry (contracts §10).
 _FAILURE_CODES: tuple[tuple[str, Retry, Actor, Cause], ...] = (
     ("ASSET", Retry.NEVER, Actor.AUTHOR, Cause.REQUEST),
     ("INTERNAL.BAD_OUTPUT", Retry.SOON, Actor.GATEWAY, Cause.GENERATION),
@@ -157,7 +157,7 @@ _FAILURE_CODES: tuple[tuple[str, Retry, Actor, Cause], ...] = (
 
 
 def judge_failure(failure_code: str | None) -> Verdict:
-    """A generation that FAILED (contracts.md, section 10). What it cost only the server's ``cost`` tells.
+    """A generation that FAILED (contracts §10). What it cost only the server's ``cost`` tells.
 
     A ``SAFETY`` segment anywhere means moderation: never again with the same input, repeated hits can suspend
     the account.

@@ -1,4 +1,4 @@
-"""How saved files are named: a pattern with fields of ours, filled in after Jinja; pure.
+"""How saved files are named: a pattern with fields of ours, filled in after Jinja.
 
 A name is a relative path of plain segments. Whatever a template was rendered to, it cannot leave the destination.
 """

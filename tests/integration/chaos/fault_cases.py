@@ -218,3 +218,17 @@ FAULT_CASES: dict[str, FaultCase] = {
     ),
     "key revoked, mended and cleared": FaultCase(key_mended, 1, "success", "found", None, ("Reusing",)),
 }
+
+#: Where money could be paid twice: these run with every change, the others before a release.
+FOR_EVERY_CHANGE = frozenset(
+    {
+        "worker killed before the POST",
+        "worker killed between POST and answer",
+        "worker killed between answer and journal",
+        "worker killed after the journal",
+        "cleared while deferred",
+        "marked failed while deferred",
+        "gateway drops after accepting",
+        "gateway answers 502 after accepting",
+    }
+)

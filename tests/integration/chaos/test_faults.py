@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from integration.chaos.fault_cases import FAULT_CASES
+from integration.chaos.fault_cases import FAULT_CASES, FOR_EVERY_CHANGE
 
 #: Runs that are disturbed at the same time.
 AT_ONCE = 12
@@ -27,7 +27,13 @@ def played(request, new_stage):
         yield {fault: pool.submit(run, new_stage(fault)) for fault in selected}
 
 
-@pytest.mark.parametrize("fault", FAULT_CASES)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(name, marks=[] if name in FOR_EVERY_CHANGE else pytest.mark.release)
+        for name in FAULT_CASES
+    ],
+)
 def test_a_fault_costs_what_it_must_and_the_clip_is_found_or_named(fault, played, note):
     case, ending = FAULT_CASES[fault], played[fault].result()
     note(fault, case.charges, ending)

@@ -11,6 +11,8 @@ from integration.chaos.fault_cases import LOST
 
 # After test_faults on purpose: a triggerer's first look-up of a task's state takes seconds, here it is warm.
 
+pytestmark = pytest.mark.release
+
 #: Seconds: longer than the health threshold of triggerers in this suite, with time for the other to take over.
 FROZEN = 14
 RUNS = 2

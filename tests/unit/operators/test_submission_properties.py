@@ -49,12 +49,13 @@ tries = st.lists(
 )
 
 
+@pytest.mark.property
 @pytest.mark.parametrize("wait", [False, True], ids=["submit", "wait"])
 @pytest.mark.parametrize("on_clear", ["reuse", "regenerate"])
 def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, set_connection):
     set_connection()
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings.default.max_examples * 4, deadline=None, suppress_health_check=list(HealthCheck))
     @given(tries)
     def any_life(life):
         with pytest.MonkeyPatch.context() as monkeypatch:

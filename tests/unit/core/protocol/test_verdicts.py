@@ -1,4 +1,4 @@
-"""The tables of contracts.md, sections 10 to 12, row by row."""
+"""The tables of contracts §10, contracts §11 and contracts §12, row by row."""
 
 from __future__ import annotations
 
