@@ -74,7 +74,7 @@ def job_for(route: str, body: Mapping[str, object], inputs: Inputs) -> Job:
 
 
 def workflow_jobs(body: Mapping[str, object], inputs: Inputs) -> tuple[Job, ...]:
-    """What a run of a workflow makes: the still of one node and the clip of the next.
+    """What a run of a workflow makes: the still of one node and the video of the next.
 
     :param body: the request body, already found valid.
     :param inputs: the files that it names, opened.

@@ -1,4 +1,4 @@
-"""Renders the file of a job: an H.264 clip, a PNG or a WAV. Blocking: call it in a thread."""
+"""Renders the file of a job: an H.264 video, a PNG or a WAV. Blocking: call it in a thread."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _enlarged(side: int) -> int:
 def _planes(image: Image.Image) -> list[Image.Image]:
     """Luma and the two half-size chroma planes of a picture.
 
-    The colours are converted once for the scene, not once a frame: that halves the time of a clip.
+    The colours are converted once for the scene, not once a frame: that halves the time of a video.
     """
     pixels = av.VideoFrame(image.width, image.height, "rgb24")
     pixels.planes[0].update(image.tobytes("raw", "RGB", pixels.planes[0].line_size, 1))
