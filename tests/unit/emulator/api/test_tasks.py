@@ -121,18 +121,3 @@ def test_reads_and_deletes_need_key_and_version(client: TestClient, create: Any)
         assert client.get("/v1/organization").status_code == status
         client.headers[header] = value
     assert client.get("/_emulator/tasks").json()[0]["status"] == "PENDING"
-
-
-def test_browsers_get_a_page(client: TestClient, create: Any, clock: FakeClock) -> None:
-    task = create(promptText="<script>")
-    client.headers.pop("authorization")
-    answer = client.get(f"/v1/tasks/{task}", headers={"Accept": "text/html,*/*"})
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/_emulator/tasks/{task}")
-    page = client.get(f"/_emulator/tasks/{task}").text
-    assert "PENDING" in page
-    assert "refresh" in page
-    clock.pass_seconds(31)
-    page = client.get(f"/_emulator/tasks/{task}").text
-    assert "<video" in page
-    assert "refresh" not in page
-    assert client.get("/_emulator/tasks/nothing").status_code == 404

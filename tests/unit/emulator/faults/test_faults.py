@@ -127,30 +127,6 @@ def test_probability_can_be_repeated() -> None:
     assert 60 < sum(runs[0]) < 140
 
 
-def test_settings_and_reset(client: TestClient, create: Any) -> None:
-    assert client.post("/_emulator/settings", json={"nonsense": 1}).status_code == 400
-    assert client.post("/_emulator/settings", json={"cometapi_reads": "other"}).status_code == 400
-    assert client.post("/_emulator/settings", json={"seconds": 5}).json()["seconds"] == 5
-    create()
-    client.put("/_emulator/media/a.png", content=b"x")
-    rule(client, kind="drop")
-    client.post("/_emulator/reset")
-    assert client.get("/_emulator/settings").json()["seconds"] == 30
-    for address in ("tasks", "faults", "requests"):
-        assert client.get(f"/_emulator/{address}").json() == []
-    assert client.get("/_emulator/media/a.png").status_code == 404
-    assert client.get("/_emulator/health").json() == {"ok": True}
-
-
-@pytest.mark.parametrize(
-    "text", [b'{"seconds": NaN}', b'{"seconds": 1e999}', b'{"x": "\\ud800"}', b"[" * 100_000]
-)
-def test_what_could_not_be_shown_again_is_refused(client: TestClient, text: bytes) -> None:
-    for address in ("/_emulator/settings", "/_emulator/faults", URL):
-        assert client.post(address, content=text).status_code == 400
-    assert client.get("/_emulator/requests").status_code == 200
-
-
 def test_a_slow_answer_is_the_right_one(client: TestClient, create: Any) -> None:
     task = create()
     rule(client, on="read", kind="slow", bytes_per_second=2000)
