@@ -30,10 +30,10 @@ def refusal(
         return errors.unauthorized(gateway)
     given = request.headers.get(VERSION_HEADER)
     if given is None and version:
-        return errors.sentence(gateway, 400, f"The {VERSION_HEADER} header is required.")
+        return errors.plain_error(gateway, 400, f"The {VERSION_HEADER} header is required.")
     if given not in (None, DEFAULT_API_VERSION):
         text = f"Unknown {VERSION_HEADER} {given!r}. Use {DEFAULT_API_VERSION}."
-        return errors.sentence(gateway, 400, text)
+        return errors.plain_error(gateway, 400, text)
     return None
 
 

@@ -11,17 +11,16 @@ import urllib.error
 import urllib.request
 from collections import deque
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 import anyio
 from anyio import to_thread
 
 from airflow_runway.emulator.dialects.cometapi import callback
+from airflow_runway.emulator.files.web_fetch import NoRedirects
 
 if TYPE_CHECKING:
-    from email.message import Message
-
     from airflow_runway.emulator.files.outputs import Outputs
     from airflow_runway.emulator.world.settings import SettingsStore
     from airflow_runway.emulator.world.task import WorldTask
@@ -52,13 +51,6 @@ class _Watched:
     #: The address by which its creator reached the emulator, for the links.
     base: str
     last: TaskStatus
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> None:
-        return None
 
 
 class Callbacks:
@@ -141,7 +133,7 @@ def _post(url: str, body: dict[str, object]) -> tuple[int | None, str | None]:
     :returns: HTTP status and what went wrong.
     """
     # Neither a proxy of the environment nor a redirect may lead it to another host.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects())
     try:
         if urlsplit(url).scheme not in ("http", "https"):
             return None, "not sent: no http address"

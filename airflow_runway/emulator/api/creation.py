@@ -85,7 +85,7 @@ class CreationRoutes:
         if early is not None:
             return early
         if len(content) > _MAX_BODY:
-            return errors.sentence(gateway, 413, "Request body too large.")
+            return errors.plain_error(gateway, 413, "Request body too large.")
         if not isinstance(body, dict):
             return errors.malformed(gateway)
         made = await self._task_or_refusal(request, gateway, route, body)
@@ -98,7 +98,7 @@ class CreationRoutes:
         self, request: Request, gateway: str, route: str, body: Mapping[str, object]
     ) -> WorldTask | Response:
         settings = self._settings.current
-        refused = refused_bodies.refusal(gateway, route, body, lenient=settings.lenient)
+        refused = refused_bodies.refusal_of_body(gateway, route, body, lenient=settings.lenient)
         if refused is not None:
             return refused
         model = _model_of(route, body)
@@ -111,7 +111,7 @@ class CreationRoutes:
         try:
             inputs = await self._inputs.load(body, own, plain_http=reverse)
         except MediaError as error:
-            return errors.sentence(gateway, 400, str(error))
+            return errors.plain_error(gateway, 400, str(error))
         task = self._accept(gateway, route, model, body, inputs)
         if task is None:
             return errors.out_of_credits(gateway)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-def refusal(gateway: str, route: str, body: Mapping[str, object], *, lenient: bool) -> Response | None:
+def refusal_of_body(
+    gateway: str, route: str, body: Mapping[str, object], *, lenient: bool
+) -> Response | None:
     """The answer to a body that the gateway does not take; ``None`` if it does.
 
     :param gateway: gateway name.

@@ -14,7 +14,7 @@ from airflow_runway.emulator.api.request_log import logged_json
 from airflow_runway.emulator.checking.body_validator import BodyValidator
 from airflow_runway.emulator.checking.issues import issue
 from airflow_runway.emulator.dialects import errors
-from airflow_runway.emulator.files.upload_store import EXTENSIONS, LARGEST, SMALLEST
+from airflow_runway.emulator.files.upload_store import EXTENSIONS, LARGEST_UPLOAD, SMALLEST_UPLOAD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -131,8 +131,8 @@ def _file_of(form: FormData, upload: Upload) -> UploadFile:
         if fields.get(name) != value:
             raise _RefusedError(f"The field {name!r} is missing or wrong.")
     file = items[-1][1]
-    if not SMALLEST <= (file.size or 0) <= LARGEST:
-        raise _RefusedError(f"The file must have {SMALLEST} to {LARGEST} bytes.")
+    if not SMALLEST_UPLOAD <= (file.size or 0) <= LARGEST_UPLOAD:
+        raise _RefusedError(f"The file must have {SMALLEST_UPLOAD} to {LARGEST_UPLOAD} bytes.")
     return file
 
 
@@ -149,8 +149,8 @@ class _Counted:
         size = 0
         async for chunk in self._chunks:
             size += len(chunk)
-            if size > LARGEST + _FORM_EXTRA:
-                raise _RefusedError(f"The file must have {SMALLEST} to {LARGEST} bytes.")
+            if size > LARGEST_UPLOAD + _FORM_EXTRA:
+                raise _RefusedError(f"The file must have {SMALLEST_UPLOAD} to {LARGEST_UPLOAD} bytes.")
             yield chunk
 
     async def drain(self) -> None:

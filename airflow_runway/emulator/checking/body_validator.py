@@ -15,7 +15,7 @@ from airflow_runway.emulator.checking.issues import issue, wrong_type
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_runway.emulator.checking.issues import Issue, Path
+    from airflow_runway.emulator.checking.issues import Issue, IssuePath
 
 #: A JSON Schema, or a part of one.
 Schema = Mapping[str, Any]
@@ -61,7 +61,7 @@ def _without_consequences(errors: Iterable[ValidationError]) -> list[ValidationE
     ]
 
 
-def _issues(error: ValidationError, above: Path) -> Iterator[Issue]:
+def _issues(error: ValidationError, above: IssuePath) -> Iterator[Issue]:
     """The issues of one error.
 
     :param above: path of the value inside which the error's own path begins.
@@ -89,7 +89,7 @@ def _properties(error: ValidationError) -> Mapping[str | int, Schema]:
     return properties
 
 
-def _of_value(kind: str, limit: Any, path: Path) -> Issue:
+def _of_value(kind: str, limit: Any, path: IssuePath) -> Issue:
     if kind in _SHORTEST:
         what, unit = _SHORTEST[kind]
         return issue("too_small", path, f"Too small: expected {what} to have >={limit} {unit}")
@@ -111,7 +111,7 @@ def _of_value(kind: str, limit: Any, path: Path) -> Issue:
     return issue("invalid_format", path, f"Invalid string: must match {kind} {limit}")
 
 
-def _union(error: ValidationError, path: Path) -> Iterator[Issue]:
+def _union(error: ValidationError, path: IssuePath) -> Iterator[Issue]:
     """The issues of the one option that was meant, or that none fits."""
     options: dict[object, list[ValidationError]] = {}
     for inner in error.context or ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 #: Where in a body: names and positions from the outside in.
-Path = list[str | int]
+IssuePath = list[str | int]
 
 
 class Issue(TypedDict):
@@ -15,13 +15,13 @@ class Issue(TypedDict):
     """
 
     code: str
-    path: Path
+    path: IssuePath
     message: str
     keys: NotRequired[list[str]]
     values: NotRequired[list[object]]
 
 
-def issue(code: str, path: Path, message: str) -> Issue:
+def issue(code: str, path: IssuePath, message: str) -> Issue:
     """One issue.
 
     :param code: zod's word for what is wrong.
@@ -31,7 +31,7 @@ def issue(code: str, path: Path, message: str) -> Issue:
     return {"code": code, "path": path, "message": message}
 
 
-def wrong_type(path: Path, expected: str, value: object, *, missing: bool) -> Issue:
+def wrong_type(path: IssuePath, expected: str, value: object, *, missing: bool) -> Issue:
     """The issue of a field that is of another type, or not there.
 
     :param path: where in the body.

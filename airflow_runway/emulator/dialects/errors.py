@@ -21,7 +21,7 @@ _KINDS = {"cometapi": "comet_api_error", "gptplus5": "new_api_error"}
 _REQUEST_ID = "(request id: 20260313095246000000000)"
 
 
-def sentence(gateway: str, status: int, text: str) -> Response:
+def plain_error(gateway: str, status: int, text: str) -> Response:
     """An error that is one sentence.
 
     :param gateway: gateway name; gateways carry Runway's body as text inside their own (contracts §6).

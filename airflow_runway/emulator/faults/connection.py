@@ -60,9 +60,9 @@ async def drop(scope: Scope, receive: Receive) -> None:
 
 @dataclass(slots=True)
 class ListenerSwitch:
-    """Lets the server refuse connections; empty where no server runs, as in tests.
+    """How to stop listening for a while.
 
-    :param refuse: stops listening for some real seconds.
+    :param refuse: does so for some real seconds; set by the server, ``None`` where none runs (tests).
     """
 
     refuse: Callable[[float], None] | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: The largest file that is hosted, in bytes.
-LARGEST = 200 * 1024 * 1024
+LARGEST_HOSTED = 200 * 1024 * 1024
 
 
 class TooLargeError(Exception):
@@ -52,7 +52,7 @@ class HostedMedia:
             async with await anyio.open_file(part, "wb") as file:
                 async for chunk in chunks:
                     size += len(chunk)
-                    if size > LARGEST:
+                    if size > LARGEST_HOSTED:
                         raise TooLargeError
                     await file.write(chunk)
             os.replace(part, path)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_runway.emulator.world.world import World
 
 #: Where outputs are served: ``/_outputs/<task id>/<number>.<extension>``.
-PREFIX = "/_outputs/"
+OUTPUTS_PATH = "/_outputs/"
 
 
 class Outputs:
@@ -45,7 +45,7 @@ class Outputs:
         lifetime = self._settings.current.link_lifetime
         if lifetime is None:
             lifetime = DAY / self._world.speed
-        path = f"{PREFIX}{task.id}/{index}.{task.jobs[index].extension}"
+        path = f"{OUTPUTS_PATH}{task.id}/{index}.{task.jobs[index].extension}"
         return base + self._signer.sign(path, self._world.clock() + lifetime)
 
     def links(self, base: str, task: WorldTask, count: int) -> list[str]:
@@ -63,7 +63,7 @@ class Outputs:
         :param path: the path that was asked for.
         :param token: the value of ``_jwt``.
         """
-        return path.startswith(PREFIX) and self._signer.allows(path, token, self._world.clock())
+        return path.startswith(OUTPUTS_PATH) and self._signer.allows(path, token, self._world.clock())
 
     def revoke(self, token: str) -> None:
         """Lets a link die before its time.
@@ -75,9 +75,9 @@ class Outputs:
     def job_at(self, path: str) -> Job | None:
         """What an output shows; ``None`` unless there is one (any more).
 
-        :param path: see :data:`PREFIX`.
+        :param path: see :data:`OUTPUTS_PATH`.
         """
-        runway_task_id, _, name = path.removeprefix(PREFIX).partition("/")
+        runway_task_id, _, name = path.removeprefix(OUTPUTS_PATH).partition("/")
         task = self._world.get(runway_task_id)
         if task is None:
             return None
@@ -95,7 +95,7 @@ class Outputs:
     async def file_at(self, path: str) -> Path | None:
         """The file of an output, rendered if need be; ``None`` unless there is one (any more).
 
-        :param path: see :data:`PREFIX`.
+        :param path: see :data:`OUTPUTS_PATH`.
         """
         job = self.job_at(path)
         return None if job is None else await self._cache.get(job)

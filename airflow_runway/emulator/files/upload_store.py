@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: How long an upload can be used, in world seconds (contracts §1.5).
-LIFETIME = DAY
+UPLOAD_LIFETIME = DAY
 #: Size of a file in bytes.
-SMALLEST, LARGEST = 512, 200 * 1024 * 1024
+SMALLEST_UPLOAD, LARGEST_UPLOAD = 512, 200 * 1024 * 1024
 #: Extensions of the media formats that Runway takes (contracts §15).
 EXTENSIONS = frozenset(
     (
@@ -63,14 +63,14 @@ class UploadStore:
             "policy": secrets.token_urlsafe(48),
             "x-amz-signature": secrets.token_hex(32),
         }
-        upload = Upload(key, f"runway://{secrets.token_urlsafe(32)}", fields, self._now() + LIFETIME)
+        upload = Upload(key, f"runway://{secrets.token_urlsafe(32)}", fields, self._now() + UPLOAD_LIFETIME)
         self._uploads[key] = self._by_uri[upload.uri] = upload
         return upload
 
     def of_key(self, key: str) -> Upload | None:
-        """The upload of an upload address, unless it has expired.
+        """The upload that an address names, unless it has expired.
 
-        :param key: last part of its path.
+        :param key: last part of the address.
         """
         return self._living(self._uploads.get(key))
 

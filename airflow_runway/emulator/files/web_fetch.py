@@ -21,11 +21,14 @@ _LONGEST_URL = 2048
 _AGENT = "RunwayML API/emulator"
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes a redirect an error, so that none leads to another host."""
+
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> None:
-        return None
+        """Called by :mod:`urllib`; no new request."""
+        return
 
 
 def check_address(url: str) -> None:
@@ -55,7 +58,7 @@ def fetch(url: str) -> bytes:
     check_address(url)
     # The scheme was checked above; no handler is asked for anything but https.
     request = urllib.request.Request(url, headers={"User-Agent": _AGENT})  # noqa: S310
-    opener = urllib.request.build_opener(_NoRedirects())
+    opener = urllib.request.build_opener(NoRedirects())
     try:
         with opener.open(request, timeout=_SECONDS) as answer:
             return _read(answer, answer.headers.get_content_type())

@@ -91,7 +91,7 @@ def test_the_size_of_a_file(client: TestClient, monkeypatch: pytest.MonkeyPatch)
     assert send(client, made, b"x" * 511).status_code == 400
     assert send(client, made, b"x" * 512).status_code == 204
     assert send(client, made, b"x" * 512, policy="forged").status_code == 400
-    monkeypatch.setattr("airflow_runway.emulator.api.uploads.LARGEST", 100_000)
+    monkeypatch.setattr("airflow_runway.emulator.api.uploads.LARGEST_UPLOAD", 100_000)
     assert send(client, made, b"x" * 100_001).status_code == 400
     assert send(client, made, b"x" * 300_000).status_code == 400
     assert send(client, made, b"x" * 100_000).status_code == 204
