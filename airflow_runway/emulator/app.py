@@ -1,4 +1,4 @@
-"""The ASGI application: addresses of all gateways, the emulated CDN and storage, and the control surface."""
+"""The ASGI application: the routes of all rooms, handed the parts of an emulator that they use."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
-from airflow_runway.emulator import account, creation, errors, outputs, reading, uploading
-from airflow_runway.emulator.control import Control
-from airflow_runway.emulator.requestlog import LogMiddleware
-from airflow_runway.gateways import GATEWAYS
+from airflow_runway.emulator.api.call import Gatekeeper
+from airflow_runway.emulator.api.creation import CreationRoutes
+from airflow_runway.emulator.api.downloads import DownloadRoutes
+from airflow_runway.emulator.api.organization import OrganizationRoutes
+from airflow_runway.emulator.api.request_log import LogMiddleware
+from airflow_runway.emulator.api.routes import file_routes, gateway_routes, runway_routes, unknown_address
+from airflow_runway.emulator.api.tasks import TaskRoutes
+from airflow_runway.emulator.api.uploads import UploadRoutes
+from airflow_runway.emulator.control.routes import ChangeRoutes, InspectionRoutes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from starlette.requests import Request
 
     from airflow_runway.emulator.state import Emulator
-
-    _Handler = Callable[[Request], Awaitable[Response]]
-
-#: Below these, unknown addresses are answered as the gateways do.
-_GATEWAY_PATHS = ("/runwayml/", "/runway/")
 
 
 def make_app(emulator: Emulator, *, calling_back: bool = False) -> Starlette:
@@ -46,93 +45,29 @@ def make_app(emulator: Emulator, *, calling_back: bool = False) -> Starlette:
             yield
             group.cancel_scope.cancel()
 
+    gatekeeper = Gatekeeper(emulator.api_keys, emulator.faults)
+    settings, world, outputs = emulator.settings, emulator.world, emulator.outputs
+    creation = CreationRoutes(gatekeeper, settings, world, emulator.inputs, emulator.callbacks)
+    tasks = TaskRoutes(gatekeeper, settings, world, outputs)
+    uploads = UploadRoutes(gatekeeper, emulator.uploads)
+    downloads = DownloadRoutes(emulator.faults, world, outputs)
+    organization = OrganizationRoutes(gatekeeper, settings, world)
+    inspection = InspectionRoutes(world, outputs, emulator.log, emulator.callbacks)
+    changes = ChangeRoutes(settings, emulator.faults, emulator.hosted, emulator.listener, emulator.reset)
     return Starlette(
         routes=[
-            _route("/_outputs/{id}/{name}", "GET", lambda request: outputs.serve(emulator, request)),
-            _route("/_uploads/{key}", "POST", lambda request: uploading.fill(emulator, request)),
-            *Control(emulator).routes(),
-            *_runway(emulator),
-            *_gateways(emulator),
+            *file_routes(downloads, uploads),
+            *inspection.routes(),
+            *changes.routes(),
+            *runway_routes(creation, tasks, uploads, organization),
+            *gateway_routes(creation, tasks, settings),
         ],
         middleware=[Middleware(LogMiddleware, log=emulator.log)],
-        exception_handlers={HTTPException: _refuse, ClientDisconnect: _nobody},
+        exception_handlers={HTTPException: unknown_address, ClientDisconnect: _caller_left},
         lifespan=lifespan,
     )
 
 
-def _runway(emulator: Emulator) -> list[Route]:
-    async def read(request: Request) -> Response:
-        return reading.read(emulator, request, "runway")
-
-    async def invocation(request: Request) -> Response:
-        return reading.invocation(emulator, request)
-
-    async def delete(request: Request) -> Response:
-        return reading.delete(emulator, request)
-
-    async def organization(request: Request) -> Response:
-        return account.organization(emulator, request)
-
-    routes = [
-        _route(row.path, "POST", _creating(emulator, "runway", route))
-        for route, row in GATEWAYS["runway"].creates.items()
-    ]
-    return [
-        *routes,
-        _route("/v1/tasks/{id}", "GET", read),
-        _route("/v1/tasks/{id}", "DELETE", delete),
-        _route("/v1/workflow_invocations/{id}", "GET", invocation),
-        _route("/v1/uploads", "POST", lambda request: uploading.reserve(emulator, request)),
-        _route("/v1/organization", "GET", organization),
-        _route("/v1/organization/usage", "POST", lambda request: account.usage(emulator, request)),
-    ]
-
-
-def _gateways(emulator: Emulator) -> list[Route]:
-    """CometAPI and gptplus5: under ``/runwayml/v1`` a setting tells which of them answers."""
-
-    async def read(request: Request) -> Response:
-        return reading.read(emulator, request, emulator.settings.runwayml_gateway)
-
-    routes = [
-        _route(row.path, "POST", _creating(emulator, "cometapi", route))
-        for route, row in GATEWAYS["cometapi"].creates.items()
-    ]
-    return [
-        *routes,
-        _route("/runwayml/v1/tasks/{id}", "GET", read),
-        _route("/runway/feed", "POST", lambda request: reading.feed(emulator, request)),
-    ]
-
-
-def _creating(emulator: Emulator, home: str, route: str) -> _Handler:
-    shared = home == "cometapi" and not route.startswith("pro/")
-
-    async def create(request: Request) -> Response:
-        gateway = emulator.settings.runwayml_gateway if shared else home
-        if route not in GATEWAYS[gateway].creates:
-            return errors.invalid_url(request.method, request.url.path)
-        return await creation.create(emulator, request, gateway, route)
-
-    return create
-
-
-def _route(path: str, method: str, handler: _Handler) -> Route:
-    async def endpoint(request: Request) -> Response:
-        return await handler(request)
-
-    return Route(path, endpoint, methods=[method])
-
-
-async def _nobody(_request: Request, _error: Exception) -> Response:
+async def _caller_left(_request: Request, _error: Exception) -> Response:
     """For a caller that left in the middle of its request: nothing was accepted, nobody reads the answer."""
     return Response(status_code=400)
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    """404 and 405 in the envelope of whoever the address belongs to; gateways know no 405 (GW)."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status in (404, 405) and request.url.path.startswith(_GATEWAY_PATHS):
-        return errors.invalid_url(request.method, request.url.path)
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return JSONResponse({"error": str(getattr(error, "detail", "Error"))}, status, headers)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from airflow_runway.emulator.api.callbacks import SentCallback
+    from airflow_runway.emulator.api.request_log import EntryAsJson
+    from airflow_runway.emulator.control.overview import TaskOverview
+
 _READY = "runway emulator listening on "
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
@@ -37,7 +41,7 @@ class EmulatorProcess:
         self._arguments = list(arguments)
         self._log_path = log
         self._process: subprocess.Popen[str] | None = None
-        self._log: IO[Any] | None = None
+        self._log: IO[bytes] | None = None
         #: Its address without a slash at the end, once started.
         self.url = ""
 
@@ -105,29 +109,29 @@ class EmulatorProcess:
             self._log = None
 
     def ledger(self) -> dict[str, Any]:
-        """All charges and their total."""
+        """All charges and their total: a :class:`~airflow_runway.emulator.control.overview.Ledger`."""
         answer: dict[str, Any] = self._call("GET", "ledger")
         return answer
 
-    def tasks(self) -> list[dict[str, Any]]:
+    def tasks(self) -> list[TaskOverview]:
         """All tasks, with the number of reads of each."""
-        answer: list[dict[str, Any]] = self._call("GET", "tasks")
+        answer: list[TaskOverview] = self._call("GET", "tasks")
         return answer
 
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[EntryAsJson]:
         """The requests that arrived."""
-        answer: list[dict[str, Any]] = self._call("GET", "requests")
+        answer: list[EntryAsJson] = self._call("GET", "requests")
         return answer
 
-    def callbacks(self) -> list[dict[str, Any]]:
+    def callbacks(self) -> list[SentCallback]:
         """The callbacks that were sent."""
-        answer: list[dict[str, Any]] = self._call("GET", "callbacks")
+        answer: list[SentCallback] = self._call("GET", "callbacks")
         return answer
 
-    def add_fault(self, **rule: Any) -> None:
+    def add_fault(self, **rule: object) -> None:
         """Puts a fault rule in force.
 
-        :param rule: see :mod:`airflow_runway.emulator.faults`.
+        :param rule: see :func:`airflow_runway.emulator.faults.rule.parse_fault`.
         :raises ValueError: if the emulator refuses it.
         """
         self._call("POST", "faults", rule)
@@ -144,10 +148,10 @@ class EmulatorProcess:
         """
         self._call("POST", "refuse", {"seconds": seconds})
 
-    def settings(self, **changes: Any) -> dict[str, Any]:
+    def settings(self, **changes: object) -> dict[str, Any]:
         """Changes settings.
 
-        :param changes: see :class:`airflow_runway.emulator.settings.Settings`; none = just look.
+        :param changes: see :class:`airflow_runway.emulator.world.settings.Settings`; none = just look.
         :returns: all settings.
         :raises ValueError: if the emulator refuses one.
         """

@@ -12,12 +12,12 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from airflow_runway.emulator.app import make_app
-from airflow_runway.emulator.connection import OpenHandedProtocol
+from airflow_runway.emulator.faults.connection import ConnectionProtocol
 from airflow_runway.emulator.state import Emulator
 
 if TYPE_CHECKING:
@@ -29,21 +29,21 @@ _BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
-    """Announces itself when it really listens, can stop listening for a while, and ends with status 0."""
+    """Announces itself when it really listens, can refuse connections for a while, and ends with status 0."""
 
     def __init__(self, config: uvicorn.Config, ready: str, reopen: Callable[[], socket.socket]) -> None:
         super().__init__(config)
         self._ready = ready
         self._reopen = reopen
-        self._deaf: asyncio.Task[None] | None = None
+        self._refusing: asyncio.Task[None] | None = None
 
     def refuse(self, seconds: float) -> None:
         """Refuses connections for a while, beginning when the request in hand has been answered.
 
         :param seconds: real seconds.
         """
-        if self._deaf is None or self._deaf.done():
-            self._deaf = asyncio.get_running_loop().create_task(self._refuse(seconds))
+        if self._refusing is None or self._refusing.done():
+            self._refusing = asyncio.get_running_loop().create_task(self._refuse(seconds))
 
     async def _refuse(self, seconds: float) -> None:
         for server in self.servers:
@@ -52,9 +52,8 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await asyncio.sleep(seconds)
-        made: Any = self.config.http_protocol_class
         protocol = functools.partial(
-            made,
+            ConnectionProtocol,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
@@ -99,33 +98,39 @@ def run(
     :param until_stdin_closes: stop when standard input ends, that is when a parent holding it is gone.
     :raises OSError: if the address cannot be used.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-    def listen(port: int) -> socket.socket:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-
     with (
-        listen(port) as listener,
+        listen(host, port) as listener,
         tempfile.TemporaryDirectory(prefix="runway-emulator-") as folder,
     ):
         emulator = Emulator(Path(folder), speed=speed, seconds=seconds, lenient=lenient, api_keys=api_keys)
         config = uvicorn.Config(
             make_app(emulator, calling_back=True),
-            http=OpenHandedProtocol,
+            http=ConnectionProtocol,
             ws="none",
             lifespan="on",
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=_GRACE,
         )
-        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        shown = f"[{host}]" if ":" in host else host
         bound = listener.getsockname()[1]
         ready = f"runway emulator listening on http://{shown}:{bound}"
-        server = _Server(config, ready, lambda: listen(bound))
-        emulator.refuse = server.refuse
+        server = _Server(config, ready, lambda: listen(host, bound))
+        emulator.listener.refuse = server.refuse
         if until_stdin_closes:
             threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
         asyncio.run(server.serve(sockets=[listener]))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    :param host: address to listen on.
+    :param port: port to listen on; 0 = any free one.
+    :raises OSError: if the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 def _watch_stdin(server: uvicorn.Server) -> None:

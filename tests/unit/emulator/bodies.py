@@ -8,7 +8,7 @@ from typing import Any
 
 from .conftest import data_uri
 
-DOCUMENT = json.loads((files("airflow_runway.emulator") / "catalogue.json").read_text())
+DOCUMENT = json.loads((files("airflow_runway.emulator.checking") / "catalogue.json").read_text())
 MEDIA = {
     "image": data_uri(),
     "video": "https://example.com/a.mp4",

@@ -21,7 +21,9 @@ from airflow_runway.core.media.references import (
     replaced,
 )
 
-CATALOGUE = json.loads((Path(airflow_runway.__file__).parent / "emulator" / "catalogue.json").read_text())
+CATALOGUE = json.loads(
+    (Path(airflow_runway.__file__).parent / "emulator" / "checking" / "catalogue.json").read_text()
+)
 
 
 def fill(schema, name=""):
