@@ -42,6 +42,8 @@ KNOWN_TO_THE_EMULATOR = {
     "airflow_runway.core.models", "airflow_runway.core.protocol.gateways", "airflow_runway.core.media.references",
     "airflow_runway.core.media.types",
 }  # fmt: skip
+#: Rooms of the emulator that stand for the service itself, whatever it is asked over.
+EMULATOR_WITHOUT_HTTP = {"emulator.world", "emulator.checking", "emulator.rendering"}
 #: Lines of the longest file that one can hold in the head. The tree of errors is one list, however long.
 LONGEST = 300
 LONGER = {"airflow_runway.exceptions": 400}
@@ -97,6 +99,12 @@ class TestArrows:
             one for one in names if not one.startswith("airflow_runway.emulator")
         } <= KNOWN_TO_THE_EMULATOR
         assert not {one for one in imported(MODULES[name]) if one.partition(".")[0] == "airflow"}
+
+
+    @pytest.mark.parametrize("name", [name for name in EMULATOR if room_of(name) in EMULATOR_WITHOUT_HTTP])
+    def test_the_emulators_world_knows_no_http(self, name):
+        names = {one.partition(".")[0] for one in imported(MODULES[name])}
+        assert names & {"starlette", "uvicorn", "urllib", "http", "socket"} == set()
 
 
 def actual_arrows() -> dict[str, set[str]]:

@@ -1,8 +1,8 @@
 """What to do about a generation when a task starts, and may have started before.
 
 A generation is paid for when the gateway accepts it, and there is no idempotency key and no list of tasks. So a
-submission is journalled (decision 1): an *intent* before the POST, the id right after it, the ending at the end. The record
-outlives a killed worker, a retry, a deferral and a clear. :func:`decide` reads it:
+submission is journalled (decision 1): an *intent* before the POST, the id right after it, the ending at the end. The
+record outlives a killed worker, a retry, a deferral and a clear. :func:`decide` reads it:
 
 ============================  =======  =======  ============  ==========  ==================
 recorded                      request  cleared  remote        policy      decision

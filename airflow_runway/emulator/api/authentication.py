@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_runway.core.protocol.gateways import DEFAULT_API_VERSION, VERSION_HEADER
 from airflow_runway.emulator.dialects import errors
-from airflow_runway.gateways import DEFAULT_API_VERSION, VERSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Collection

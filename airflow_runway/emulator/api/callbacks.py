@@ -21,11 +21,11 @@ from airflow_runway.emulator.dialects.cometapi import callback
 from airflow_runway.emulator.files.web_fetch import NoRedirects
 
 if TYPE_CHECKING:
+    from airflow_runway.core.models import TaskStatus
     from airflow_runway.emulator.files.outputs import Outputs
     from airflow_runway.emulator.world.settings import SettingsStore
     from airflow_runway.emulator.world.task import WorldTask
     from airflow_runway.emulator.world.world import World
-    from airflow_runway.models import TaskStatus
 
 #: Real seconds between two looks at the tasks, and the most that a receiver gets.
 _INTERVAL = 0.05

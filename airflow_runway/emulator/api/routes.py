@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.emulator.dialects import errors
-from airflow_runway.gateways import GATEWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from airflow_runway.core.models import TaskStatus
 from airflow_runway.emulator.api.authentication import is_browser
 from airflow_runway.emulator.api.call import base_of
 from airflow_runway.emulator.api.request_log import logged_json
 from airflow_runway.emulator.dialects import by_gateway, errors, runway
-from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_runway.core.models import TaskStatus
 from airflow_runway.emulator.dialects.runway import failure_of, flat, iso
-from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
     from airflow_runway.emulator.world.task import Snapshot

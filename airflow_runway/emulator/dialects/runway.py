@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_runway.models import TaskStatus
+from airflow_runway.core.models import TaskStatus
 
 if TYPE_CHECKING:
     from airflow_runway.emulator.world.task import Snapshot, WorldTask

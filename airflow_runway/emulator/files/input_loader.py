@@ -12,21 +12,21 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from anyio import to_thread
 
+from airflow_runway.core.media.references import references_in
 from airflow_runway.emulator.files.input_checks import MediaError, from_data_uri
 from airflow_runway.emulator.files.web_fetch import check_address, fetch
 from airflow_runway.emulator.rendering.probe import probe
 from airflow_runway.emulator.world.job import Inputs, SourceVideo
-from airflow_runway.media_references import references_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from airflow_runway.core.media.references import Reference
     from airflow_runway.emulator.files.hosted_media import HostedMedia
     from airflow_runway.emulator.files.input_store import InputStore
     from airflow_runway.emulator.files.outputs import Outputs
     from airflow_runway.emulator.files.upload_store import UploadStore
-    from airflow_runway.media_references import Reference
 
 _MEDIA = "/_emulator/media/"
 _UPLOAD = "runway://"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from airflow_runway.models import TaskStatus
+from airflow_runway.core.models import TaskStatus
 
 #: The part of a generation that it spends waiting for its turn.
 PENDING_SHARE = 0.13

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_runway.models import TaskStatus
+from airflow_runway.core.models import TaskStatus
 
 if TYPE_CHECKING:
     from airflow_runway.emulator.world.job import Job

@@ -10,10 +10,10 @@ import math
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from airflow_runway.core.models import TaskStatus
 from airflow_runway.emulator.world.clock import DAY
 from airflow_runway.emulator.world.concurrency import ModelQueue
 from airflow_runway.emulator.world.task import Snapshot, WorldTask
-from airflow_runway.models import TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

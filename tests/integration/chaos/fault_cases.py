@@ -178,7 +178,9 @@ FAULT_CASES: dict[str, FaultCase] = {
     ),
     # -- people -----------------------------------------------------------------------------------------
     "marked failed while deferred": FaultCase(marked("failed"), 1, "failed", "cancelled", 1, cancelled=True),
-    "marked success while deferred": FaultCase(marked("success"), 1, "success", "cancelled", 1, cancelled=True),
+    "marked success while deferred": FaultCase(
+        marked("success"), 1, "success", "cancelled", 1, cancelled=True
+    ),
     "cleared while deferred": FaultCase(cleared_while_deferred, 1, "success", "found", None, ("Reusing",)),
     "cleared after success": FaultCase(cleared_after_success, 1, "success", "found", None, ("Reusing",)),
     "cleared after a lost answer": FaultCase(

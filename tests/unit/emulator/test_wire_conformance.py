@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.emulator.process import EmulatorProcess, emulator_process
-from airflow_runway.gateways import GATEWAYS
 
 from .documented_routes import (
     COMETAPI_NEIGHBOURS,

@@ -55,7 +55,9 @@ tries = st.lists(
 def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, set_connection):
     set_connection()
 
-    @settings(max_examples=settings.default.max_examples * 4, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=settings.default.max_examples * 4, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(tries)
     def any_life(life):
         with pytest.MonkeyPatch.context() as monkeypatch:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.emulator.checking import catalogue
 from airflow_runway.emulator.checking.cross_field_rules import broken_rules
-from airflow_runway.gateways import GATEWAYS
 
 from ..bodies import DOCUMENT, VARIANTS
 from ..conftest import body, data_uri

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
+from airflow_runway.core.media.references import references_in
 from airflow_runway.emulator.rendering.render import render
 from airflow_runway.emulator.world.job import Job
-from airflow_runway.media_references import references_in
 
 from ..conftest import FakeClock, body, data_uri, picture
 
