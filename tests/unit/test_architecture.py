@@ -100,7 +100,6 @@ class TestArrows:
         } <= KNOWN_TO_THE_EMULATOR
         assert not {one for one in imported(MODULES[name]) if one.partition(".")[0] == "airflow"}
 
-
     @pytest.mark.parametrize("name", [name for name in EMULATOR if room_of(name) in EMULATOR_WITHOUT_HTTP])
     def test_the_emulators_world_knows_no_http(self, name):
         names = {one.partition(".")[0] for one in imported(MODULES[name])}

@@ -80,7 +80,8 @@ class CreationRoutes:
         content = await _content(request)
         body = logged_json(request, content)
         call = self._gatekeeper.call(request, gateway, ("create",), route)
-        # The reverse format's pages disagree about the version, gptplus5's page does not name it (contracts §3, §4).
+        # The reverse format's pages disagree about the version (contracts §3), gptplus5's page does not name it
+        # (contracts §4).
         early = call.early_answer(version=gateway != "gptplus5" and not route.startswith("pro/"))
         if early is not None:
             return early

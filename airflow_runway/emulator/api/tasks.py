@@ -1,4 +1,8 @@
-"""Reads of a task in each gateway's way, and Runway's ``DELETE`` (contracts §1.2, §1.4, §1.7, §2.4, §3.4, §4)."""
+"""Reads of a task in each gateway's way, and Runway's ``DELETE``.
+
+Runway: contracts §1.2, contracts §1.4 and, for workflows, contracts §1.7. CometAPI: contracts §2.4, contracts §3.4.
+gptplus5: contracts §4.
+"""
 
 from __future__ import annotations
 

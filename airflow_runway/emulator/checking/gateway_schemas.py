@@ -1,4 +1,6 @@
-"""What gateways ask of a body before they pass it on (contracts §2, §3, §4): required fields and types.
+"""What gateways ask of a body before they pass it on: required fields and types.
+
+From contracts §2, contracts §3 and contracts §4.
 
 Values are passed through: the gateways sell models that Runway has withdrawn (``gen3a_turbo``, ``gen4_aleph``,
 ``upscale_v1``) and fields that it has removed (``watermark``). Ranges are Runway's.
@@ -78,7 +80,7 @@ _BODIES: dict[tuple[str, str], tuple[tuple[str, ...], Schema]] = {
         {**_CLIP, "promptImage": _PROMPT_IMAGE},
     ),
 }
-#: Sold here though Runway has withdrawn them, or under the reverse format's own names (contracts §1.1, §3.1).
+#: Sold here though Runway has withdrawn them (contracts §1.1), or under the reverse format's names (contracts §3.1).
 _SOLD_HERE = frozenset({"gen3a_turbo", "gen4_aleph", "upscale_v1", "gen3", "gen4"})
 
 

@@ -1,4 +1,8 @@
-"""A task as CometAPI shows it, in each of the shapes that were documented (contracts §2.4, §3.3 to §3.5, §5)."""
+"""A task as CometAPI shows it, in each of the shapes that were documented.
+
+contracts §2.4 for the official format; contracts §3.3, contracts §3.4 and contracts §3.5 for the reverse format;
+contracts §5 for the envelope.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ _OK = "成功"
 
 
 def created(task: WorldTask, form: str) -> dict[str, object]:
-    """The answer to a creation: the id alone, or the reverse format's envelope (contracts §2.1, §3.3).
+    """The answer to a creation: the id alone, or the reverse format's envelope (contracts §2.1, contracts §3.3).
 
     :param task: the task that was just accepted.
     :param form: setting ``cometapi_creates``.
@@ -46,7 +50,7 @@ def created(task: WorldTask, form: str) -> dict[str, object]:
 
 
 def read(snapshot: Snapshot, output: list[str], form: str, *, feed: bool) -> dict[str, object]:
-    """The answer to a read (contracts §2.4, §3.4).
+    """The answer to a read (contracts §2.4, contracts §3.4).
 
     :param snapshot: the task now.
     :param output: links to its results.
@@ -88,7 +92,7 @@ def empty_record(runway_task_id: str) -> dict[str, object]:
 
 
 def numeric(snapshot: Snapshot, output: list[str]) -> dict[str, object]:
-    """The record of the rixapi family, which is also the body of a callback (contracts §3.5, §5).
+    """The record of the rixapi family, which is also the body of a callback (contracts §3.5, contracts §5).
 
     :param snapshot: the task now.
     :param output: links to its results.

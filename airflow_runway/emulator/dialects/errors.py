@@ -1,4 +1,4 @@
-"""Error answers in the envelope of each gateway (contracts §1.3, §3.6, §6)."""
+"""Error answers in the envelope of each gateway (contracts §1.3, contracts §3.6, contracts §6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOC_URL = "https://docs.dev.runwayml.com/api"
 
 #: What a gateway says for any 429 of Runway's (open-source gateway code): the upstream is saturated.
 _SATURATED = "当前分组上游负载已饱和，请稍后再试"  # noqa: RUF001 - the text is theirs
-#: The type that a gateway's own errors carry (contracts §3.6, §6).
+#: The type that a gateway's own errors carry (contracts §3.6, contracts §6).
 _KINDS = {"cometapi": "comet_api_error", "gptplus5": "new_api_error"}
 #: Some texts of the gateways end in the id of the request.
 _REQUEST_ID = "(request id: 20260313095246000000000)"
@@ -32,7 +32,7 @@ def plain_error(gateway: str, status: int, text: str) -> Response:
 
 
 def validation_failed(gateway: str, issues: Sequence[Mapping[str, object]]) -> Response:
-    """The 400 for a request that breaks the schema (contracts §1.3, §6).
+    """The 400 for a request that breaks the schema (contracts §1.3, contracts §6).
 
     :param gateway: gateway name.
     :param issues: all of them, each with ``code``, ``path`` and ``message``.
@@ -54,7 +54,7 @@ def out_of_credits(gateway: str) -> Response:
 
 
 def daily_limit(gateway: str) -> Response:
-    """The 429 for a model whose rolling 24 hours are used up (contracts §1.3, §6).
+    """The 429 for a model whose rolling 24 hours are used up (contracts §1.3, contracts §6).
 
     :param gateway: gateway name.
     """
@@ -127,7 +127,7 @@ def task_layer(status: int, code: str, message: str) -> Response:
 
 
 def refused_in_body(text: str) -> Response:
-    """HTTP 200 with another code and no id: the reverse format's way to refuse (contracts §3.3, §5).
+    """HTTP 200 with another code and no id: the reverse format's way to refuse (contracts §3.3, contracts §5).
 
     :param text: the reason.
     """

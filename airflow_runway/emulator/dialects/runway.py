@@ -20,7 +20,7 @@ def created(task: WorldTask, *, costs: bool) -> dict[str, object]:
     estimate = _credits(task.credits)
     if task.route.startswith("generate/"):
         return {"id": task.id, "routing": _routing(task, estimate)}
-    # avatar_videos and workflows give no estimate (contracts §1.1, §1.7).
+    # avatar_videos and workflows give no estimate (contracts §1.1, contracts §1.7).
     if not costs or task.is_invocation or task.route == "avatar_videos":
         return {"id": task.id}
     return {"id": task.id, "estimatedCost": estimate}

@@ -1,8 +1,8 @@
 """The concurrency limit of one model: how many of its generations run at once, and which one starts next.
 
 What is over the account's concurrency is stored as THROTTLED and starts roughly in the order of submission
-(contracts §1.2, §14). Nothing runs here: the queue is brought up to date whenever somebody looks, as if each
-place had been given away at the moment at which it became free.
+(contracts §1.2, contracts §14). Nothing runs here: the queue is brought up to date whenever somebody looks, as if
+each place had been given away at the moment at which it became free.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Settings:
     :param runwayml_gateway: who answers under ``/runwayml/v1``: ``cometapi`` or ``gptplus5``.
     :param cometapi_creates: answer of the reverse format to a creation (contracts §3.3): ``live``, ``newer``, or
         ``record`` with a whole record inside.
-    :param cometapi_reads: in which of its generations CometAPI shows a task (contracts §2.4, §3.4): ``flat``,
-        ``wrapper``, ``wrapper-with-stale-outer``, ``numeric`` or ``lower_case``.
+    :param cometapi_reads: in which of its generations CometAPI shows a task (contracts §2.4, contracts §3.4):
+        ``flat``, ``wrapper``, ``wrapper-with-stale-outer``, ``numeric`` or ``lower_case``.
     :param cometapi_visible_after: seconds of world time during which CometAPI answers ``task_not_exist`` for
         a task that it has accepted. Applies to later creations.
     :param task_not_exist: in which form it says so: ``envelope_400``, ``status_200`` or ``empty_record``.

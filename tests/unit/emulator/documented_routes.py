@@ -1,4 +1,4 @@
-"""Every documented route, written down literally from ``contracts`` §1 to §4, and neighbours that no page names.
+"""Every documented route, written down literally from the document, and neighbours that no page names.
 
 The emulator takes its route table from the provider's own ``GATEWAYS``: a wrong path would be wrong on both
 sides, and no other test would notice. So nothing in here comes from there.
@@ -19,7 +19,7 @@ Create = tuple[str, str, str, dict[str, Any], dict[str, str]]
 JSON = {"Content-Type": "application/json"}
 KEY = {"Authorization": "Bearer key_of_the_test"}
 VERSION = {"X-Runway-Version": "2024-11-06"}
-#: contracts §1, §2: all of Runway's routes, and the creates of CometAPI's official format.
+#: contracts §1, contracts §2: all of Runway's routes, and the creates of CometAPI's official format.
 OFFICIAL = {**KEY, **VERSION, **JSON}
 #: contracts §3: the header tables of the reverse format call the version optional.
 REVERSE = {**KEY, **JSON}
@@ -99,7 +99,7 @@ WORKFLOW_CREATE: Create = (
     {"nodeOutputs": {"n1": {"prompt": {"type": "primitive", "value": "a boat"}}}}, OFFICIAL,
 )  # fmt: skip
 
-#: contracts §2.1 to §2.3.
+#: contracts §2.1 to contracts §2.3.
 COMETAPI_OFFICIAL_FORMAT: list[Create] = [
     ("cometapi", "POST", "/runwayml/v1/image_to_video",
      {"model": "gen3a_turbo", "promptImage": IMAGE}, OFFICIAL),
@@ -115,7 +115,7 @@ COMETAPI_OFFICIAL_FORMAT: list[Create] = [
       "reference": {"type": "video", "uri": VIDEO}}, OFFICIAL),
 ]  # fmt: skip
 
-#: contracts §3.1, §3.2.
+#: contracts §3.1, contracts §3.2.
 COMETAPI_REVERSE_FORMAT: list[Create] = [
     ("cometapi", "POST", "/runway/pro/generate",
      {"callback_url": CALLBACK, "model": "gen4", "prompt": "a boat", "ratio": "16:9",

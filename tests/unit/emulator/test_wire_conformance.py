@@ -196,7 +196,7 @@ class TestCreates:
 
 
 class TestRunway:
-    """contracts §1.2 to §1.7."""
+    """contracts §1.2 to contracts §1.7."""
 
     def test_read_and_cancel(self, service: Service) -> None:
         path = f"/v1/tasks/{service.create(RUNWAY_CREATES[1])}"
@@ -268,7 +268,7 @@ class TestRunway:
 
 
 class TestGatewayReads:
-    """contracts §2.4, §3.4, §4."""
+    """contracts §2.4, contracts §3.4, contracts §4."""
 
     def test_cometapis_get(self, service: Service) -> None:
         path = f"/runwayml/v1/tasks/{service.create(COMETAPI_OFFICIAL_FORMAT[0])}"
