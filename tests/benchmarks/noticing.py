@@ -14,7 +14,8 @@ import statistics
 import time
 from random import Random
 
-from airflow_runway.core.polling.decisions import SHORTEST_ABSENCE, LookAgain, Wait, after_look, first_look
+from airflow_runway.core.limits import SHORTEST_ABSENCE
+from airflow_runway.core.polling.decisions import LookAgain, Wait, after_look, first_look
 from tests.benchmarks.progress_shapes import DURATIONS, PROGRESS, generations
 from tests.benchmarks.table import table
 

@@ -1,7 +1,7 @@
 """A task as CometAPI shows it, in each of the shapes that were documented.
 
 contracts §2.4 for the official format; contracts §3.3, contracts §3.4 and contracts §3.5 for the reverse format;
-contracts §5 for the envelope.
+contracts §5 for the numeric records of its older relatives.
 """
 
 from __future__ import annotations
