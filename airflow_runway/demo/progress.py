@@ -65,7 +65,7 @@ def breakdown(seconds: Mapping[str, float], total: float) -> str:
     return "\n".join(f"  {label:<{width}}  {value:6.1f} s" for label, value in [*rows, ("total", total)])
 
 
-class Progress:
+class ProgressLines:
     """Prints lines and adds up the time of each phase.
 
     :param say: takes one line.

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from airflow_runway.demo.errors import DemoError, DemoInputError
 from airflow_runway.demo.examples import example_dags
 from airflow_runway.demo.picture import Picture, load_picture
-from airflow_runway.demo.progress import Progress
+from airflow_runway.demo.progress import ProgressLines
 from airflow_runway.demo.sample_picture import draw_dusk
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run_demo(options: DemoOptions) -> None:
     :raises DemoInputError: wrong picture or missing software; nothing was started.
     :raises DemoError: the run failed; the message says why and where the logs are.
     """
-    progress = Progress(lambda line: print(line, flush=True))
+    progress = ProgressLines(lambda line: print(line, flush=True))
     progress.enter("check")
     require_extra()
     picture = load_picture(options.image) if options.image else draw_dusk()
@@ -76,7 +76,7 @@ def require_extra() -> None:
         )
 
 
-def _play(options: DemoOptions, picture: Picture, out: Path, home: Path, progress: Progress) -> None:
+def _play(options: DemoOptions, picture: Picture, out: Path, home: Path, progress: ProgressLines) -> None:
     # Imported here: a wrong picture is found before anything is loaded.
     from airflow_runway.demo.local_airflow import LocalAirflow
     from airflow_runway.demo.watch import watch_run
@@ -113,7 +113,7 @@ def _play(options: DemoOptions, picture: Picture, out: Path, home: Path, progres
     print(_summary(manifest, ledger, progress.finish()))
 
 
-def _announce(progress: Progress, phase: str) -> None:
+def _announce(progress: ProgressLines, phase: str) -> None:
     texts = {
         "migrating": "starting Airflow: importing it, creating a database",
         "starting": "starting Airflow: api-server, scheduler, dag-processor, triggerer",

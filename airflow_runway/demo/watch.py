@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.demo.errors import DemoError
-from airflow_runway.demo.progress import Progress, generation_text
+from airflow_runway.demo.progress import ProgressLines, generation_text
 from airflow_runway.demo.rest import RestError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def watch_run(
     emulator: EmulatorProcess,
     dag_id: str,
     conf: dict[str, Any],
-    progress: Progress,
+    progress: ProgressLines,
     time_limit: float,
 ) -> dict[str, Any]:
     """Trigger the DAG, report on it, return what its last task says.
@@ -62,7 +62,12 @@ class RunWatch:
     """
 
     def __init__(
-        self, airflow: LocalAirflow, emulator: EmulatorProcess, dag_id: str, run_id: str, progress: Progress
+        self,
+        airflow: LocalAirflow,
+        emulator: EmulatorProcess,
+        dag_id: str,
+        run_id: str,
+        progress: ProgressLines,
     ) -> None:
         self._airflow = airflow
         self._emulator = emulator

@@ -30,7 +30,7 @@ class HasSettings(Protocol):
         """The checked connection."""
 
 
-class Retries(Protocol):
+class PausesBetweenTries(Protocol):
     """Waits between tries, and says so."""
 
     #: Seconds between two tries.
@@ -41,7 +41,7 @@ class Retries(Protocol):
         """Where a further try is announced."""
 
 
-class RunsExchanges(HasSettings, Retries, Protocol):
+class RunsExchanges(HasSettings, PausesBetweenTries, Protocol):
     """Runs exchanges with the gateway in a worker."""
 
     def run_exchange(self, exchange: Exchange[T]) -> T:

@@ -18,7 +18,7 @@ from airflow_runway.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_runway.hooks._ports import Retries
+    from airflow_runway.hooks._ports import PausesBetweenTries
 
 #: A submission that was provably not taken is sent again at most this often, in all.
 SUBMIT_ATTEMPTS = 3
@@ -28,7 +28,7 @@ UPLOAD_ATTEMPTS = 3
 LONGEST_PAUSE_IN_WORKER = 30.0
 
 
-def resend(hook: Retries) -> dict[str, Any]:
+def resend(hook: PausesBetweenTries) -> dict[str, Any]:
     """Send a create again where the gateway provably did not take it, and not for long.
 
     :param hook: whose pauses and log.
@@ -36,7 +36,7 @@ def resend(hook: Retries) -> dict[str, Any]:
     return _settings(hook, SUBMIT_ATTEMPTS, _may_be_sent_again)
 
 
-def reread(hook: Retries, attempts: int) -> dict[str, Any]:
+def reread(hook: PausesBetweenTries, attempts: int) -> dict[str, Any]:
     """Read again after trouble that may pass.
 
     :param hook: whose pauses and log.
@@ -45,7 +45,7 @@ def reread(hook: Retries, attempts: int) -> dict[str, Any]:
     return _settings(hook, attempts, _may_be_read_again)
 
 
-def reupload(hook: Retries) -> dict[str, Any]:
+def reupload(hook: PausesBetweenTries) -> dict[str, Any]:
     """Upload again after trouble that may pass: it is free.
 
     :param hook: whose pauses and log.
@@ -53,7 +53,9 @@ def reupload(hook: Retries) -> dict[str, Any]:
     return _settings(hook, UPLOAD_ATTEMPTS, _may_be_uploaded_again)
 
 
-def _settings(hook: Retries, attempts: int, retried: Callable[[BaseException], bool]) -> dict[str, Any]:
+def _settings(
+    hook: PausesBetweenTries, attempts: int, retried: Callable[[BaseException], bool]
+) -> dict[str, Any]:
     def pause(state: tenacity.RetryCallState) -> float:
         error = _error(state)
         asked = (error.retry_after if isinstance(error, RunwayError) else None) or 0.0

@@ -10,16 +10,16 @@ from random import Random
 from airflow_runway.models import RunwayTask, TaskStatus
 
 #: Seconds since the generation started, and its length → progress, or nothing.
-Progress = Callable[[float, float], float | None]
+ProgressShape = Callable[[float, float], float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class SimulatedGeneration:
     """One generation: queued, running, finished, in seconds since its submission."""
 
     starts_at: float
     ends_at: float
-    progress: Progress
+    progress: ProgressShape
 
     def at(self, elapsed: float) -> RunwayTask:
         """What a reading shows."""
@@ -44,15 +44,15 @@ DURATIONS: dict[str, tuple[Callable[[Random], float], Callable[[Random], float]]
 }
 
 
-def _none(chance: Random) -> Progress:
+def _none(chance: Random) -> ProgressShape:
     return lambda run, length: None
 
 
-def _linear(chance: Random) -> Progress:
+def _linear(chance: Random) -> ProgressShape:
     return lambda run, length: run / length
 
 
-def _jumpy(chance: Random) -> Progress:
+def _jumpy(chance: Random) -> ProgressShape:
     """Stands still, then jumps: three to eight steps, at times and to heights of their own."""
     steps = sorted(chance.random() for _ in range(chance.randint(3, 8)))
     heights = sorted(min(0.99, max(0.0, step + chance.gauss(0, 0.1))) for step in steps)
@@ -64,7 +64,7 @@ def _jumpy(chance: Random) -> Progress:
     return progress
 
 
-def _falling_back(chance: Random) -> Progress:
+def _falling_back(chance: Random) -> ProgressShape:
     """Linear, but somewhere on its way it begins again."""
     broken = chance.uniform(0.2, 0.6)
 
@@ -75,13 +75,13 @@ def _falling_back(chance: Random) -> Progress:
     return progress
 
 
-def _slowing(chance: Random) -> Progress:
+def _slowing(chance: Random) -> ProgressShape:
     """Quick at first, slow at the end: what most progress bars do."""
     bend = chance.uniform(1.5, 2.5)
     return lambda run, length: 1 - (1 - run / length) ** bend
 
 
-PROGRESS: dict[str, Callable[[Random], Progress]] = {
+PROGRESS: dict[str, Callable[[Random], ProgressShape]] = {
     "linear": _linear,
     "none": _none,
     "jumpy": _jumpy,
@@ -90,12 +90,12 @@ PROGRESS: dict[str, Callable[[Random], Progress]] = {
 }
 
 
-def generations(duration: str, progress: str, count: int, seed: int) -> list[Generation]:
+def generations(duration: str, progress: str, count: int, seed: int) -> list[SimulatedGeneration]:
     """The same ones for each seed."""
     chance = Random(f"{seed} {duration} {progress}")
     queue, running = DURATIONS[duration]
     made = []
     for _ in range(count):
         starts_at = queue(chance)
-        made.append(Generation(starts_at, starts_at + running(chance), PROGRESS[progress](chance)))
+        made.append(SimulatedGeneration(starts_at, starts_at + running(chance), PROGRESS[progress](chance)))
     return made

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from airflow_runway.demo.progress import Progress, breakdown, generation_text, progress_line
+from airflow_runway.demo.progress import ProgressLines, breakdown, generation_text, progress_line
 
 
 class TestProgressLine:
@@ -41,7 +41,7 @@ class TestProgress:
     def make(self):
         self.now = 100.0
         self.lines = []
-        return Progress(self.lines.append, clock=lambda: self.now)
+        return ProgressLines(self.lines.append, clock=lambda: self.now)
 
     def test_each_phase_gets_its_own_time(self):
         progress = self.make()

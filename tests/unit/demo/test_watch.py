@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_runway.demo.errors import DemoError
-from airflow_runway.demo.progress import Progress
+from airflow_runway.demo.progress import ProgressLines
 from airflow_runway.demo.watch import RunWatch, error_lines
 
 LOG = [
@@ -39,7 +39,7 @@ class TestRunWatch:
     def make(self):
         self.lines = []
         self.airflow = FakeAirflow()
-        progress = Progress(self.lines.append, clock=lambda: 0.0)
+        progress = ProgressLines(self.lines.append, clock=lambda: 0.0)
         return RunWatch(self.airflow, FakeEmulator(), "image_to_video", "run", progress)
 
     def test_a_run_that_succeeds(self):
