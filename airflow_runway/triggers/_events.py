@@ -79,10 +79,8 @@ def error_in(event: Mapping[str, Any] | None) -> ErrorFacts | None:
     """
     if not isinstance(event, Mapping):
         return None
-    if "kind" in event:
-        kind = kind_named(event["kind"])
-    else:
-        kind = _OF_0_1_0.get(str(event.get("type")), ErrorKind.READ)
+    old = _OF_0_1_0.get(str(event.get("type")), ErrorKind.READ)
+    kind = kind_named(event["kind"]) if "kind" in event else old
     return ErrorFacts(
         kind,
         str(event.get("message") or ""),

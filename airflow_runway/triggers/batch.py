@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
@@ -134,8 +134,9 @@ class RunwayBatchTrigger(CancelsOnKill):
             await asyncio.wait({reading})
             return True
         alarm = asyncio.ensure_future(self._clock.sleep(max(alarm_at - self._clock.wall(), 0.0)))
+        either: set[asyncio.Future[Any]] = {reading, alarm}
         try:
-            await asyncio.wait({reading, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             alarm.cancel()
         return reading.done()
