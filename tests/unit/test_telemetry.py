@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from opentelemetry import trace
@@ -56,11 +56,15 @@ class TestWaitLog:
         ]
         assert len(lines(caplog, logging.DEBUG)) == 52
 
-    def test_a_summary_at_the_end(self, wait_log, caplog):
+    def test_a_summary_at_the_end(self, caplog, monkeypatch):
+        now = iter([1000.0, 1012.4])
+        monkeypatch.setattr(telemetry, "time", SimpleNamespace(monotonic=lambda: next(now)))
+        caplog.set_level(logging.INFO, "waits")
+        wait_log = WaitLog(logging.getLogger("waits"), "t1")
         wait_log.looked(reading())
         wait_log.looked(reading("SUCCEEDED"))
         wait_log.ended(Finished(reading("SUCCEEDED")))
-        assert lines(caplog)[-1] == "Runway task t1: SUCCEEDED, after 2 read(s) in 0 s of waiting here."
+        assert lines(caplog)[-1] == "Runway task t1: SUCCEEDED, after 2 read(s) in 12 s of waiting here."
 
 
 class Recorder:

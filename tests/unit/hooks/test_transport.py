@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from dataclasses import replace
 
 import pytest
 import requests
@@ -130,7 +131,7 @@ def test_an_unreachable_proxy_is_not_sent(send, gateway_server):
 @both
 def test_a_silent_server_is_unknown(send):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = settings_for(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=1)
+        settings = replace(settings_for(f"http://127.0.0.1:{server.getsockname()[1]}"), timeout=0.05)
         with pytest.raises(NoAnswerError) as caught:
             send(settings, CREATE)
     assert caught.value.delivery is Delivery.UNKNOWN
