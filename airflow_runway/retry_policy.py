@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING
 from airflow.sdk import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.protocol.verdicts import Retry, judge_failure
-from airflow_runway.exceptions import (
-    RunwayError,
-    RunwayNotAcceptedError,
-    RunwayTransientFailureError,
-)
+from airflow_runway.exceptions import RunwayError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -66,12 +63,12 @@ class RunwayRetryPolicy(RetryPolicy):
         return RetryDecision.retry(self._delay(exception), f"{type(exception).__name__}: {exception}"[:500])
 
     def _delay(self, error: RunwayError) -> timedelta:
-        asked = getattr(error, "retry_after", None)
-        if asked is not None:
-            return timedelta(seconds=float(asked))
-        if isinstance(error, RunwayNotAcceptedError):
-            return self.soon if error.status is None else self.later
-        if isinstance(error, RunwayTransientFailureError) and error.task is not None:
-            verdict = judge_failure(error.task.failure_code)
+        facts = error.facts
+        if facts.retry_after is not None:
+            return timedelta(seconds=facts.retry_after)
+        if facts.kind is ErrorKind.NOT_ACCEPTED:
+            return self.soon if facts.status is None else self.later
+        if facts.kind is ErrorKind.TRANSIENT_FAILURE and facts.task is not None:
+            verdict = judge_failure(facts.task.failure_code)
             return self.later if verdict.retry is Retry.LATER else self.soon
         return self.soon

@@ -117,7 +117,7 @@ def kind_named(word: object) -> ErrorKind:
 
     :param word: what was stored, maybe by another version.
     """
-    return ErrorKind(word) if word in _WORDS else ErrorKind.OTHER
+    return ErrorKind(word) if isinstance(word, str) and word in _WORDS else ErrorKind.OTHER
 
 
 _WORDS = frozenset(kind.value for kind in ErrorKind)

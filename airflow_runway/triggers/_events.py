@@ -79,12 +79,11 @@ def error_in(event: Mapping[str, Any] | None) -> ErrorFacts | None:
     """
     if not isinstance(event, Mapping):
         return None
-    kind = (
-        kind_named(event["kind"]) if "kind" in event else _OF_0_1_0.get(event.get("type", ""), ErrorKind.READ)
-    )
+    old = _OF_0_1_0.get(str(event.get("type")), ErrorKind.READ)
+    kind = kind_named(event["kind"]) if "kind" in event else old
     return ErrorFacts(
         kind,
-        str(event.get("message", "")),
+        str(event.get("message") or ""),
         retry_after=event.get("retry_after"),
         key_refused=bool(event.get("key_refused")),
     )

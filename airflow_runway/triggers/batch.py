@@ -135,9 +135,9 @@ class RunwayBatchTrigger(CancelsOnKill):
             await asyncio.wait({reading})
             return True
         alarm = asyncio.ensure_future(self._clock.sleep(max(alarm_at - self._clock.wall(), 0.0)))
+        either: set[asyncio.Future[Any]] = {reading, alarm}
         try:
-            first: set[asyncio.Future[Any]] = {reading, alarm}
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             alarm.cancel()
         return reading.done()

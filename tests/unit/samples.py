@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.protocol.responses import Response
 
 FOLDER = Path(__file__).parents[1] / "samples"
 
@@ -16,8 +16,8 @@ def sample(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text())["body"]
 
 
-def answer(name: str) -> Answer:
-    """A sample as an HTTP answer."""
+def response(name: str) -> Response:
+    """A sample as an HTTP response."""
     whole = json.loads((FOLDER / f"{name}.json").read_text())
     body = b"" if whole["body"] is None else json.dumps(whole["body"]).encode()
-    return Answer(whole["http"]["status"] or 200, {"Content-Type": "application/json"}, body)
+    return Response(whole["http"]["status"] or 200, {"Content-Type": "application/json"}, body)

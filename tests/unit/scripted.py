@@ -41,6 +41,15 @@ class Arrived:
     body: Any
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    #: The usual five let the kernel drop the sixth caller, who tries again after a second, or after many.
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hangs up in the middle is part of many a test."""
+
+
 class ScriptedGateway:
     """Answers each request with the next of :attr:`script`; the last one is repeated."""
 
@@ -81,10 +90,7 @@ class ScriptedGateway:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        # A caller that hangs up in the middle is part of many a test.
-        self._server.handle_error = lambda *_: None
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 

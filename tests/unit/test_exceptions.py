@@ -6,14 +6,19 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_runway import exceptions
-from airflow_runway.exceptions import RunwayError
+from airflow_runway.exceptions import (
+    RunwayError,
+    RunwayTaskFailedError,
+    RunwayTaskFailureError,
+    RunwayTransientFailureError,
+)
 
 CLASSES = [getattr(exceptions, name) for name in exceptions.__all__]
 #: What a retry can mend, at no risk of paying twice.
 RETRIED = {
     "RunwayError", "RunwayNotAcceptedError", "RunwayReadError", "RunwaySubmissionError", "RunwayTaskError",
     "RunwayTransferError", "RunwayBatchIncompleteError", "RunwayMediaError", "RunwayJournalError",
-    "RunwayTransientFailureError",
+    "RunwayTransientFailureError", "RunwayTaskFailureError",
 }  # fmt: skip
 
 
@@ -50,3 +55,22 @@ class TestEachClass:
 
     def test_it_can_be_made_from_a_sentence_alone(self, error):
         assert str(error("What happened.")) == "What happened."
+
+
+def test_of_a_failed_generation_both_errors_are_caught_by_one_class():
+    assert set(RunwayTaskFailureError.__subclasses__()) == {
+        RunwayTaskFailedError,
+        RunwayTransientFailureError,
+    }
+
+
+def test_the_tree_of_the_docstring_is_the_tree_of_the_classes():
+    parents, drawn = [], {}
+    for line in exceptions.__doc__.splitlines():
+        name = line.strip("│├└─ ").split(" ")[0]
+        if name in exceptions.__all__ and (line.startswith("    ")):
+            depth = (line.index(name) - 4) // 4
+            parents[depth:] = [name]
+            drawn[name] = parents[depth - 1] if depth else None
+    real = {error.__name__: error.__base__.__name__ for error in CLASSES}
+    assert drawn == {**real, "RunwayError": None}

@@ -36,6 +36,8 @@ def failed(code):
         (failed("INTERNAL"), SOON),
         (failed("INTERNAL.BAD_OUTPUT.01"), SOON),
         (failed("THIRD_PARTY.UNAVAILABLE"), LATER),
+        (RunwayTransientFailureError("x"), SOON),
+        (RunwayNotAcceptedError("limit", status=429, retry_after=0.0), timedelta(0)),
     ],
 )
 def test_what_is_retried_and_when(error, delay):

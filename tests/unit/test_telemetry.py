@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from opentelemetry import trace
@@ -11,15 +11,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from airflow_runway import telemetry
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.polling.decisions import Finished, GaveUp
-from airflow_runway.exceptions import (
-    RunwayConfigurationError,
-    RunwayReadError,
-    RunwayTaskLostError,
-    RunwayTaskTimeoutError,
-)
+from airflow_runway.exceptions import RunwayReadError
 from airflow_runway.models import RunwayTask, TaskStatus
-from airflow_runway.telemetry import Story
+from airflow_runway.telemetry import WaitLog
 
 
 def reading(status="RUNNING", **fields):
@@ -27,30 +23,32 @@ def reading(status="RUNNING", **fields):
 
 
 @pytest.fixture
-def story(caplog):
-    log = logging.getLogger("story")
+def wait_log(caplog):
+    log = logging.getLogger("waits")
     log.propagate = True
-    caplog.set_level(logging.DEBUG, "story")
-    return Story(log, "t1")
+    caplog.set_level(logging.DEBUG, "waits")
+    return WaitLog(log, "t1")
 
 
 def lines(caplog, level=logging.INFO):
     return [record.getMessage() for record in caplog.records if record.levelno >= level]
 
 
-class TestStory:
-    def test_one_line_per_change_of_status(self, story, caplog):
+class TestWaitLog:
+    def test_one_line_per_change_of_status(self, wait_log, caplog):
         for status in ("PENDING", "PENDING", "RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"):
-            story.heard(reading(status))
+            wait_log.looked(reading(status))
         assert lines(caplog) == [
             "Runway task t1: PENDING", "Runway task t1: RUNNING", "Runway task t1: SUCCEEDED",
         ]  # fmt: skip
 
-    def test_a_run_of_failed_reads_is_told_once_and_so_is_its_end(self, story, caplog):
-        story.heard(reading())
+    def test_a_run_of_failed_reads_is_told_once_and_so_is_its_end(self, wait_log, caplog):
+        wait_log.looked(reading())
         for number in range(50):
-            assert story.heard(RunwayReadError(f"503, request {number}.")) == telemetry.UNREADABLE
-        assert story.heard(reading()) == "RUNNING"
+            assert (
+                wait_log.looked(ErrorFacts(ErrorKind.READ, f"503, request {number}.")) == telemetry.UNREADABLE
+            )
+        assert wait_log.looked(reading()) == "RUNNING"
         assert lines(caplog) == [
             "Runway task t1: RUNNING",
             "Runway task t1: 503, request 0.",
@@ -58,11 +56,15 @@ class TestStory:
         ]
         assert len(lines(caplog, logging.DEBUG)) == 52
 
-    def test_a_summary_at_the_end(self, story, caplog):
-        story.heard(reading())
-        story.heard(reading("SUCCEEDED"))
-        story.ended(Finished(reading("SUCCEEDED")))
-        assert lines(caplog)[-1] == "Runway task t1: SUCCEEDED, after 2 read(s) in 0 s of waiting here."
+    def test_a_summary_at_the_end(self, caplog, monkeypatch):
+        now = iter([1000.0, 1012.4])
+        monkeypatch.setattr(telemetry, "time", SimpleNamespace(monotonic=lambda: next(now)))
+        caplog.set_level(logging.INFO, "waits")
+        wait_log = WaitLog(logging.getLogger("waits"), "t1")
+        wait_log.looked(reading())
+        wait_log.looked(reading("SUCCEEDED"))
+        wait_log.ended(Finished(reading("SUCCEEDED")))
+        assert lines(caplog)[-1] == "Runway task t1: SUCCEEDED, after 2 read(s) in 12 s of waiting here."
 
 
 class Recorder:
@@ -90,17 +92,18 @@ class TestMetrics:
             (Finished(reading("SUCCEEDED")), "SUCCEEDED"),
             (Finished(reading("FAILED")), "FAILED"),
             (Finished(reading("CANCELLED")), "CANCELLED"),
-            (GaveUp(RunwayTaskTimeoutError("late")), "TIMED_OUT"),
-            (GaveUp(RunwayTaskLostError("lost")), "LOST"),
-            (GaveUp(RunwayConfigurationError("no key")), "GAVE_UP"),
+            (GaveUp(ErrorFacts(ErrorKind.TASK_TIMEOUT, "late")), "TIMED_OUT"),
+            (GaveUp(ErrorFacts(ErrorKind.TASK_LOST, "lost")), "LOST"),
+            (GaveUp(ErrorFacts(ErrorKind.CONFIGURATION, "no key")), "GAVE_UP"),
         ],
     )
     def test_an_ended_wait_is_counted_by_how_it_ended(self, stats, decision, word):
-        telemetry.finished(decision)
+        assert telemetry.ending_word(decision) == word
+        telemetry.count_ending(decision)
         assert stats.told == [("incr", "runway.finished", 1, {"status": word})]
 
     def test_what_it_cost_is_counted_too(self, stats):
-        telemetry.finished(Finished(reading("SUCCEEDED", cost_credits=25.0)))
+        telemetry.count_ending(Finished(reading("SUCCEEDED", cost_credits=25.0)))
         assert ("incr", "runway.credits", 25.0, {"status": "SUCCEEDED"}) in stats.told
 
     def test_statistics_that_fail_hurt_nobody(self, monkeypatch):
@@ -152,11 +155,11 @@ class TestSpans:
         assert span.status.status_code is trace.StatusCode.ERROR
         assert not span.status.description
 
-    def test_a_change_of_status_is_an_event_of_the_span_around_it(self, spans, story):
+    def test_a_change_of_status_is_an_event_of_the_span_around_it(self, spans, wait_log):
         with trace.get_tracer("airflow").start_as_current_span("trigger.wait"):
             for status in ("RUNNING", "RUNNING", "SUCCEEDED"):
-                story.heard(reading(status, output=("https://e/x.mp4?_jwt=secret",)))
-            story.ended(Finished(reading("SUCCEEDED")))
+                wait_log.looked(reading(status, output=("https://e/x.mp4?_jwt=secret",)))
+            wait_log.ended(Finished(reading("SUCCEEDED")))
         (span,) = spans.get_finished_spans()
         assert [(event.name, dict(event.attributes)) for event in span.events] == [
             ("runway.status", {"status": "RUNNING"}),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from airflow.sdk import ObjectStoragePath
 from PIL import Image
-from unit.scripted import Scripted
 
 from airflow_runway.core.media.references import Reference
+from airflow_runway.core.protocol.calls import UploadSlot
 from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError
 from airflow_runway.hooks._stored_file import read
 from airflow_runway.hooks._uploads import Form
@@ -250,23 +250,11 @@ def test_the_form_is_streamed(tmp_path):
     assert largest == 16_384
 
 
-def test_uploads_go_to_no_plain_address_from_a_secure_connection(
-    gateway_server, set_connection, large, monkeypatch
-):
-    set_connection(gateway_server.url, allow_insecure_http=True)
-    gateway_server.answers(
-        Scripted(200, {"uploadUrl": "http://e/x", "fields": {}, "runwayUri": "runway://x"})
-    )
+def test_uploads_go_to_no_plain_address_from_a_secure_connection(set_connection, large, monkeypatch):
+    set_connection()
     hook = RunwayHook()
-    from dataclasses import replace
-
-    hook.__dict__["settings"] = replace(hook.settings, base_url="https://api.dev.runwayml.com")
-    monkeypatch.setattr(hook, "hold", lambda conversation: _slot())
+    assert hook.settings.base_url.startswith("https://")
+    slot = UploadSlot("http://e/x", {}, "runway://x")
+    monkeypatch.setattr(hook, "run_exchange", lambda exchange: slot)
     with pytest.raises(RunwayMediaRefusedError, match="no https"):
         hook.upload(str(large))
-
-
-def _slot():
-    from airflow_runway.core.protocol.exchanges import UploadSlot
-
-    return UploadSlot("http://e/x", {}, "runway://x")

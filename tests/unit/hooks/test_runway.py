@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import tenacity
@@ -182,3 +183,93 @@ class TestConnection:
         assert RunwayHook().task_url("t1") == f"{connected.url}/v1/tasks/t1"
         set_connection()
         assert RunwayHook().task_url("t1") == "https://dev.runwayml.com/"
+
+
+class TestWithoutARequest:
+    @pytest.fixture
+    def hook(self, connected):
+        yield RunwayHook()
+        assert not connected.arrived
+
+    def test_a_route_that_the_gateway_has(self, hook):
+        hook.check_route("image_to_video")
+
+    def test_a_route_that_it_has_not(self, hook):
+        with pytest.raises(RunwayConfigurationError, match=r"no route 'nothing'; it has: .*image_to_video"):
+            hook.check_route("nothing")
+
+    def test_a_fingerprint_names_gateway_connection_route_and_payload(self, hook, connected, set_connection):
+        same = hook.fingerprint("image_to_video", PAYLOAD)
+        assert hook.fingerprint("image_to_video", dict(reversed(PAYLOAD.items()))) == same
+        assert hook.fingerprint("text_to_video", PAYLOAD) != same
+        assert hook.fingerprint("image_to_video", {**PAYLOAD, "ratio": "720:1280"}) != same
+        set_connection(connected.url, conn_id="other", allow_insecure_http=True)
+        assert RunwayHook("other").fingerprint("image_to_video", PAYLOAD) != same
+        set_connection(connected.url, allow_insecure_http=True, gateway="cometapi")
+        assert RunwayHook().fingerprint("image_to_video", PAYLOAD) != same
+
+    def test_the_connection_is_looked_up_once(self, hook, set_connection):
+        settings = hook.settings
+        set_connection(password="key_another_0123456789")
+        assert hook.settings is settings
+
+    @pytest.mark.parametrize(("asked", "granted"), [(3.0, 3.0), (600.0, 60.0)])
+    def test_a_detached_hook_has_the_same_connection_and_less_patience(
+        self, hook, set_connection, asked, granted
+    ):
+        assert hook.settings.timeout == 60.0
+        set_connection(password="")  # not looked up again
+        other = hook.detached(asked)
+        assert type(other) is RunwayHook
+        assert other.settings == replace(hook.settings, timeout=granted)
+        assert hook.settings.timeout == 60.0
+
+
+def test_after_a_refused_key_the_next_call_reads_the_connection_anew(connected, set_connection):
+    connected.answers(
+        Scripted(401, {"error": "Unauthorized"}), Scripted(200, {"id": "t1", "status": "PENDING"})
+    )
+    hook = RunwayHook()
+    with pytest.raises(RunwayReadRefusedError) as caught:
+        hook.get_task("t1")
+    assert caught.value.key_refused
+    set_connection(connected.url, password="key_new_0123456789", allow_insecure_http=True)
+    assert hook.get_task("t1").status is TaskStatus.PENDING
+    keys = [arrived.headers["authorization"] for arrived in connected.arrived]
+    assert keys == [f"Bearer {KEY}", "Bearer key_new_0123456789"]
+
+
+def test_after_any_other_refusal_it_is_not(connected):
+    connected.answers(Scripted(400, {"error": "no"}))
+    hook = RunwayHook()
+    settings = hook.settings
+    with pytest.raises(RunwayReadRefusedError):
+        hook.get_task("t1")
+    assert hook.settings is settings
+
+
+class TestAccountFigures:
+    def test_balance_and_todays_count(self, connected):
+        connected.answers(
+            Scripted(200, {"creditBalance": 12, "usage": {"models": {"m": {"dailyGenerations": 3}}}})
+        )
+        assert RunwayHook().account_figures("m") == {"credits": 12.0, "today": 3.0}
+
+    @pytest.mark.parametrize(
+        ("scripted", "figures"),
+        [
+            (Scripted(200, {"creditBalance": 12, "usage": []}), {"credits": 12.0}),
+            (Scripted(200, {"creditBalance": "12", "usage": {"models": {"m": None}}}), {}),
+            (Scripted(503, {}), {}),
+            (Scripted(401, {"error": "Unauthorized"}), {}),
+            (Scripted(drop=True), {}),
+        ],
+    )
+    def test_what_is_not_told_is_left_out_and_trouble_is_no_error(self, connected, scripted, figures):
+        connected.answers(scripted)
+        assert RunwayHook().account_figures("m") == figures
+
+    def test_a_gateway_without_an_account_is_not_asked(self, gateway_server, set_connection):
+        set_connection(gateway_server.url, allow_insecure_http=True, gateway="cometapi")
+        assert RunwayHook().account_figures("m") == {}
+        assert not gateway_server.arrived

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from dataclasses import replace
 
 import pytest
 import requests
@@ -13,8 +14,8 @@ import urllib3
 from unit.scripted import KEY, Scripted
 
 from airflow_runway import __version__
+from airflow_runway.core.protocol.calls import Call, NoAnswerError
 from airflow_runway.core.protocol.connection import read_connection
-from airflow_runway.core.protocol.exchanges import Call, NoAnswerError
 from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.hooks import _transport
 
@@ -49,9 +50,9 @@ both = pytest.mark.parametrize("send", [send_sync, send_async], ids=["requests",
 @both
 def test_what_travels(send, gateway_server):
     gateway_server.answers(Scripted(200, {"id": "t1"}, {"X-Request-Id": "r1"}))
-    answer = send(settings_for(gateway_server.url, api_version="2025-01-01"), CREATE)
-    assert (answer.status, answer.body, answer.truncated) == (200, b'{"id": "t1"}', False)
-    assert answer.header("x-request-id") == "r1"
+    response = send(settings_for(gateway_server.url, api_version="2025-01-01"), CREATE)
+    assert (response.status, response.body, response.truncated) == (200, b'{"id": "t1"}', False)
+    assert response.header("x-request-id") == "r1"
     (arrived,) = gateway_server.arrived
     assert (arrived.method, arrived.path, arrived.body) == (
         "POST",
@@ -95,18 +96,18 @@ def test_a_connection_closed_without_an_answer_is_unknown_and_sent_once(send, ga
 @both
 def test_an_answer_that_breaks_off_is_kept_as_far_as_it_came(send, gateway_server):
     gateway_server.answers(Scripted(200, {"id": "t1"}, missing=100))
-    answer = send(settings_for(gateway_server.url), CREATE)
-    assert answer.truncated
-    assert answer.body == b'{"id": "t1"}'
+    response = send(settings_for(gateway_server.url), CREATE)
+    assert response.truncated
+    assert response.body == b'{"id": "t1"}'
 
 
 @both
 def test_a_flood_is_cut(send, gateway_server, monkeypatch):
     monkeypatch.setattr(_transport, "LARGEST_ANSWER", 100_000)
     gateway_server.answers(Scripted(200, b"x" * 1_000_000))
-    answer = send(settings_for(gateway_server.url), CREATE)
-    assert answer.truncated
-    assert len(answer.body) < 300_000
+    response = send(settings_for(gateway_server.url), CREATE)
+    assert response.truncated
+    assert len(response.body) < 300_000
 
 
 @both
@@ -130,7 +131,7 @@ def test_an_unreachable_proxy_is_not_sent(send, gateway_server):
 @both
 def test_a_silent_server_is_unknown(send):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = settings_for(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=1)
+        settings = replace(settings_for(f"http://127.0.0.1:{server.getsockname()[1]}"), timeout=0.05)
         with pytest.raises(NoAnswerError) as caught:
             send(settings, CREATE)
     assert caught.value.delivery is Delivery.UNKNOWN

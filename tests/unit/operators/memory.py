@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_runway.core.protocol.exchanges import NoAnswerError
+from airflow_runway.core.protocol.calls import NoAnswerError
 from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 

@@ -6,35 +6,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from unit.operators.memory import Fuse, MemoryStore, MemoryTaskInstance
+from unit.stores.state_store import context
 
 from airflow_runway.core.journal.batch import ITEMS_PER_CHUNK, Item, State
 from airflow_runway.exceptions import RunwayJournalError
 from airflow_runway.stores.batch import KEY, BatchStore
 
 
-class WatchedStore(MemoryStore):
-    """Knows what was written, and can be told what happens at a write."""
-
-    def __init__(self):
-        super().__init__(Fuse())
-        self.written, self.retentions = [], []
-        self.at_write = lambda key: None
-
-    def set(self, key, value, *, retention=None):
-        self.at_write(key)
-        super().set(key, value, retention=retention)
-        self.written.append(key)
-        self.retentions.append(retention)
-
-
-@pytest.fixture
-def memory():
-    return WatchedStore()
-
-
 def opened(memory):
-    store = BatchStore({"task_state_store": memory, "ti": MemoryTaskInstance(Fuse())})
+    store = BatchStore(context(memory))
     store.load(anew=False)
     return store
 
@@ -97,7 +77,7 @@ def test_a_count_that_could_not_be_written_is_written_with_the_next_item(memory)
     store = opened(memory)
     for number in range(ITEMS_PER_CHUNK):
         store.intend(intent(number))
-    memory.broken = 1
+    memory.failures = 1
     with pytest.raises(RunwayJournalError):
         store.intend(intent(ITEMS_PER_CHUNK))
     store.intend(intent(ITEMS_PER_CHUNK + 1))
@@ -109,7 +89,7 @@ def test_an_entry_is_complete_before_the_next_one_begins(memory):
     for number in range(ITEMS_PER_CHUNK - 1):
         store.intend(intent(number))
     # The last place of the entry goes to an item that cannot be written, nor taken back.
-    memory.broken = 2
+    memory.failures = 2
     with pytest.raises(RunwayJournalError):
         store.intend(intent(ITEMS_PER_CHUNK - 1))
     store.intend(intent(ITEMS_PER_CHUNK))

@@ -8,8 +8,8 @@ import json
 import pytest
 from unit.clocks import SteppedClock
 
-from airflow_runway.core.protocol.exchanges import NoAnswerError
-from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.protocol.calls import NoAnswerError
+from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.hooks import _transport
 from airflow_runway.hooks.runway import RunwayHook
@@ -32,13 +32,13 @@ class Gateway:
         runway_task_id = call.path.rpartition("/")[2]
         if call.method == "DELETE":
             self.deleted.append(runway_task_id)
-            return Answer(204, {}, b"")
+            return Response(204, {}, b"")
         if runway_task_id not in self.ends:
-            return Answer(404, {}, b'{"error": "no"}')
+            return Response(404, {}, b'{"error": "no"}')
         value = {"id": runway_task_id, "status": "RUNNING"}
         if self.clock.wall() >= self.ends[runway_task_id]:
             value |= {"status": self.status.get(runway_task_id, "SUCCEEDED"), "output": ["https://e/x.mp4"]}
-        return Answer(200, {}, json.dumps(value).encode())
+        return Response(200, {}, json.dumps(value).encode())
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def trigger(gateway, ids, **fields):
 
 async def event_of(trigger):
     # Opened beforehand: looking a connection up takes a thread, and so time that no clock of ours can tell.
-    async with RunwayHook().kept_open() as client:
-        await client.settings()
+    async with RunwayHook().kept_open() as session:
+        await session.settings()
         running = asyncio.ensure_future(anext(aiter(trigger.run())))
         while not running.done():
             await trigger._clock.go(0.5)
@@ -112,21 +112,18 @@ async def test_the_deadline_is_told_for_each(gateway):
     gateway.ends = {"t1": NOW + 20, "t2": NOW + 9000}
     event = await event_of(trigger(gateway, ["t1", "t2"], deadline=NOW + 100))
     assert event["ended"]["t1"] is None
-    assert event["ended"]["t2"]["type"] == "RunwayTaskTimeoutError"
+    assert event["ended"]["t2"]["kind"] == "task_timeout"
 
 
 async def test_what_vanishes_is_told(gateway):
     event = await event_of(trigger(gateway, ["t1"]))
-    assert event["ended"]["t1"]["type"] == "RunwayTaskLostError"
+    assert event["ended"]["t1"]["kind"] == "task_lost"
 
 
 async def test_trouble_ends_nothing(gateway):
     gateway.ends, gateway.silent = {"t1": NOW + 20}, True
     built = trigger(gateway, ["t1"], deadline=NOW + 60)
-    assert (await event_of(built))["ended"]["t1"]["type"] in {
-        "RunwayTaskTimeoutError",
-        "RunwayReadRefusedError",
-    }
+    assert (await event_of(built))["ended"]["t1"]["kind"] in {"task_timeout", "read_refused"}
 
 
 @pytest.mark.parametrize(("state", "deleted"), [("failed", ["t1", "t2"]), ("deferred", []), (None, [])])

@@ -98,7 +98,7 @@ async def test_airflows_interruption_after_a_second_does_not_stop_the_work(conne
         await killing
     assert methods(connected) == []
     gate.set()
-    await stopped._stopping
+    await stopped._cancelling
     assert methods(connected) == ["GET", "DELETE"]
 
 

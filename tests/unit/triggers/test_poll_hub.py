@@ -1,71 +1,20 @@
-"""The hub, with a scripted client and a clock that moves only when told."""
+"""The hub, with a scripted session and a clock that moves only when told."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import asynccontextmanager
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 from unit.clocks import SteppedClock, settle
+from unit.triggers.scripted_hook import ScriptedHook
 
 from airflow_runway import telemetry
-from airflow_runway.core.protocol.gateways import GATEWAYS
-from airflow_runway.core.protocol.responses import Answer
+from airflow_runway.core.facts import ErrorKind
+from airflow_runway.core.models import RunwayTask
 from airflow_runway.exceptions import RunwayReadError
-from airflow_runway.hooks import _shared_session
-from airflow_runway.models import RunwayTask
 from airflow_runway.triggers import _poll_hub as module
 from airflow_runway.triggers._poll_hub import poll_hub
-
-
-class Client:
-    """Answers every read at once, unless told otherwise; remembers when which task was read."""
-
-    def __init__(self, clock):
-        self.clock = clock
-        self.reads = []
-        self.answer = (200, {})
-        self.gate = None
-        self.under_way = self.most_under_way = 0
-
-    async def hold(self, begin):
-        conversation = begin(SimpleNamespace(gateway=GATEWAYS["runway"]))
-        call = next(conversation)
-        self.reads.append((self.clock.now(), call.path.rpartition("/")[2]))
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            if self.gate:
-                await self.gate.wait()
-        finally:
-            self.under_way -= 1
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        status, headers = self.answer
-        try:
-            conversation.send(Answer(status, headers, json.dumps({"status": "RUNNING"}).encode()))
-        except StopIteration as end:
-            return end.value
-
-    def times(self, runway_task_id="t1"):
-        return [at for at, read in self.reads if read == runway_task_id]
-
-
-class Hook:
-    runway_conn_id = "studio"
-
-    def __init__(self, clock):
-        self.client = Client(clock)
-        self.open = 0
-
-    @asynccontextmanager
-    async def kept_open(self):
-        self.open += 1
-        yield self.client
-        self.open -= 1
 
 
 @pytest.fixture
@@ -75,7 +24,7 @@ def clock():
 
 @pytest.fixture
 def hook(clock):
-    return Hook(clock)
+    return ScriptedHook(clock)
 
 
 async def test_a_task_is_read_when_asked(hook, clock):
@@ -86,7 +35,7 @@ async def test_a_task_is_read_when_asked(hook, clock):
         assert not look.done()
         await clock.go(0.2)
         assert isinstance(await look, RunwayTask)
-        assert hook.client.times() == [began + 7]
+        assert hook.session.times() == [began + 7]
 
 
 async def test_one_timer_serves_thousands(hook, clock):
@@ -95,7 +44,7 @@ async def test_one_timer_serves_thousands(hook, clock):
         assert clock.timers == 1
         await clock.go(16)
         assert all(future.done() for future in futures)
-        assert len(hook.client.reads) == 5000
+        assert len(hook.session.reads) == 5000
 
 
 async def test_all_who_wait_for_a_task_share_a_reading(hook, clock):
@@ -103,7 +52,7 @@ async def test_all_who_wait_for_a_task_share_a_reading(hook, clock):
         looks = [hub.ask("t1", after=after) for after in (5, 6, 60)]
         await clock.go(5.5)
         assert len({id(look.result()) for look in looks}) == 1
-        assert len(hook.client.reads) == 1
+        assert len(hook.session.reads) == 1
 
 
 async def test_a_task_is_never_read_twice_within_five_seconds(hook, clock):
@@ -116,35 +65,35 @@ async def test_a_task_is_never_read_twice_within_five_seconds(hook, clock):
         waiting = [asyncio.create_task(impatient()) for _ in range(3)]
         await clock.go(120)
         await asyncio.gather(*waiting)
-        times = hook.client.times()
+        times = hook.session.times()
         assert len(times) == 20
         assert min(later - earlier for earlier, later in pairwise(times)) >= 5
 
 
 async def test_an_answer_on_its_way_is_not_asked_for_again(hook, clock):
-    hook.client.gate = asyncio.Event()
+    hook.session.gate = asyncio.Event()
     async with poll_hub(hook, clock) as hub:
         first = hub.ask("t1")
         await clock.go(1)
         second = hub.ask("t1", after=1)
         await clock.go(3)
-        hook.client.gate.set()
+        hook.session.gate.set()
         await settle()
         assert first.result() is second.result()
         await clock.go(60)
-        assert len(hook.client.reads) == 1
+        assert len(hook.session.reads) == 1
 
 
 async def test_reads_at_the_same_time_are_bounded_and_all_get_their_turn(hook, clock):
-    hook.client.gate = asyncio.Event()
+    hook.session.gate = asyncio.Event()
     async with poll_hub(hook, clock) as hub:
         looks = [hub.ask(f"t{number}") for number in range(300)]
         await clock.go(5)
-        assert hook.client.under_way == module.MOST_AT_ONCE
-        hook.client.gate.set()
+        assert hook.session.under_way == module.MOST_AT_ONCE
+        hook.session.gate.set()
         await clock.go(5)
         assert all(look.done() for look in looks)
-        assert hook.client.most_under_way == module.MOST_AT_ONCE
+        assert hook.session.most_under_way == module.MOST_AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -153,35 +102,35 @@ async def test_reads_at_the_same_time_are_bounded_and_all_get_their_turn(hook, c
 )
 async def test_a_gateway_that_asks_for_time_gets_it_from_all(hook, clock, trouble):
     async with poll_hub(hook, clock) as hub:
-        hook.client.answer = trouble
+        hook.session.response = trouble
         refused = hub.ask("t0")
         await clock.go(0.5)
         assert refused.result().retry_after == 30
-        hook.client.answer = (200, {})
+        hook.session.response = (200, {})
         looks = [hub.ask(f"t{number}", after=number / 10) for number in range(1, 50)]
         began = clock.now()
         await clock.go(29)
-        assert len(hook.client.reads) == 1
+        assert len(hook.session.reads) == 1
         await clock.go(60)
         assert all(isinstance(look.result(), RunwayTask) for look in looks)
-        later = [at - began for at, _ in hook.client.reads[1:]]
+        later = [at - began for at, _ in hook.session.reads[1:]]
         assert later == sorted(later)
         assert later[20] - later[0] >= 0.5, "not all at once"
-        assert [read for _, read in hook.client.reads[1:]] == [f"t{number}" for number in range(1, 50)]
+        assert [read for _, read in hook.session.reads[1:]] == [f"t{number}" for number in range(1, 50)]
 
 
 async def test_a_refused_key_or_a_missing_task_slows_nobody_down(hook, clock):
     async with poll_hub(hook, clock) as hub:
-        hook.client.answer = (401, {})
+        hook.session.response = (401, {})
         for number in range(20):
             hub.ask(f"t{number}")
         await clock.go(0.5)
-        assert len(hook.client.reads) == 20
+        assert len(hook.session.reads) == 20
 
 
 async def test_whose_patience_ends_is_told_so(hook, clock):
     async with poll_hub(hook, clock) as hub:
-        hook.client.answer = (429, {"Retry-After": "60"})
+        hook.session.response = (429, {"Retry-After": "60"})
         hub.ask("t0")
         await clock.go(0.5)
         patient, impatient = hub.ask("t1", after=1), hub.ask("t2", after=1, patience=10)
@@ -191,11 +140,11 @@ async def test_whose_patience_ends_is_told_so(hook, clock):
 
 
 async def test_trouble_with_the_connection_is_a_failed_read(hook, clock):
-    hook.client.answer = KeyError("metadata database is away")
+    hook.session.response = KeyError("metadata database is away")
     async with poll_hub(hook, clock) as hub:
         look = hub.ask("t1")
         await clock.go(1)
-        assert type(look.result()) is RunwayReadError
+        assert look.result().kind is ErrorKind.READ
         assert "KeyError" in str(look.result())
 
 
@@ -207,105 +156,18 @@ async def test_a_look_that_was_given_up_costs_no_read(hook, clock):
         look.cancel()
         await clock.go(10)
         assert other.done()
-        assert [read for _, read in hook.client.reads] == ["t2"]
+        assert [read for _, read in hook.session.reads] == ["t2"]
 
 
 async def test_cancelling_one_of_two_leaves_the_other_its_reading(hook, clock):
-    hook.client.gate = asyncio.Event()
+    hook.session.gate = asyncio.Event()
     async with poll_hub(hook, clock) as hub:
         one, two = asyncio.create_task(hub.look("t1")), asyncio.create_task(hub.look("t1"))
         await clock.go(1)
         one.cancel()
-        hook.client.gate.set()
+        hook.session.gate.set()
         await settle()
         assert isinstance(await two, RunwayTask)
-
-
-class TestLife:
-    async def test_users_share_it_and_the_last_one_closes_it(self, hook, clock):
-        async with poll_hub(hook, clock) as first:
-            async with poll_hub(hook, clock) as second:
-                assert second is first
-                assert hook.open == 1
-            assert hook.open == 1
-        assert hook.open == 0
-        async with poll_hub(hook, clock) as third:
-            assert third is not first
-
-    async def test_leaving_in_the_middle_of_a_read_leaves_nothing_behind(self, hook, clock):
-        hook.client.gate = asyncio.Event()
-
-        async def user():
-            async with poll_hub(hook, clock) as hub:
-                await hub.look("t1")
-
-        only = asyncio.create_task(user())
-        await clock.go(1)
-        assert hook.client.under_way == 1
-        only.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await only
-        assert hook.client.under_way == 0
-        assert hook.open == 0
-
-    async def test_it_is_closed_even_if_closing_is_cancelled_again_and_again(self, hook, clock):
-        hook.client.gate = asyncio.Event()
-
-        async def user():
-            async with poll_hub(hook, clock) as hub:
-                await hub.look("t1")
-
-        only = asyncio.create_task(user())
-        await clock.go(1)
-        for _ in range(5):
-            only.cancel()
-            await asyncio.sleep(0)
-        with pytest.raises(asyncio.CancelledError):
-            await only
-        while module_closings():
-            await asyncio.gather(*module_closings(), return_exceptions=True)
-        assert hook.open == 0
-
-    def test_each_event_loop_has_its_own(self, clock, hook):
-        async def user():
-            async with poll_hub(hook, clock) as hub:
-                return hub
-
-        assert asyncio.run(user()) is not asyncio.run(user())
-        assert hook.open == 0
-
-
-def module_closings():
-
-    return set(_shared_session._closings)
-
-
-class TestWatch:
-    async def test_one_coroutine_waits_for_many(self, hook, clock):
-        seen = {}
-
-        async def wait():
-            async with poll_hub(hook, clock) as hub, hub.watch() as watch:
-                for number in range(1000):
-                    watch.ask(f"t{number}", after=5 + number / 200)
-                async for runway_task_id, found in watch:
-                    assert isinstance(found, RunwayTask)
-                    seen[runway_task_id] = seen.get(runway_task_id, 0) + 1
-                    if seen[runway_task_id] < 3:
-                        watch.ask(runway_task_id, after=10)
-
-        waiting = asyncio.create_task(wait())
-        await clock.go(60)
-        await waiting
-        assert set(seen.values()) == {3}
-        assert len(seen) == 1000
-
-    async def test_leaving_withdraws_what_was_asked(self, hook, clock):
-        async with poll_hub(hook, clock) as hub:
-            async with hub.watch() as watch:
-                watch.ask("t1", after=5)
-            await clock.go(10)
-            assert not hook.client.reads
 
 
 async def test_what_was_read_is_handed_to_the_statistics(hook, clock, monkeypatch):

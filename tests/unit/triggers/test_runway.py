@@ -8,7 +8,7 @@ import pytest
 from unit.clocks import HastyClock, SteppedClock, settle, until
 from unit.scripted import KEY, Scripted
 
-from airflow_runway.core.polling.decisions import SHORTEST_ABSENCE
+from airflow_runway.core.limits import SHORTEST_ABSENCE
 from airflow_runway.triggers.runway import RunwayTaskTrigger
 
 NOW = 1_000_000.0
@@ -86,7 +86,7 @@ async def test_the_deadline_is_an_event_too(connected):
     connected.answers(RUNNING)
     trigger, clock = rebuilt(deadline=NOW + 60)
     event = await fired(trigger)
-    assert event["error"]["type"] == "RunwayTaskTimeoutError"
+    assert event["error"]["kind"] == "task_timeout"
     assert "t1" in event["error"]["message"]
     assert 60 <= clock.time - NOW < 65  # the last look keeps five seconds to the one before
 
@@ -126,7 +126,7 @@ async def test_a_revoked_key_ends_the_wait_and_says_how_to_resume(connected):
     connected.answers(RUNNING, Scripted(401, {"error": "Unauthorized"}))
     trigger, _ = rebuilt()
     error = (await fired(trigger))["error"]
-    assert error["type"] == "RunwayReadRefusedError"
+    assert error["kind"] == "read_refused"
     assert "resumes" in error["message"]
 
 
@@ -173,7 +173,7 @@ async def test_a_connection_that_is_wrong_ends_the_wait(set_connection):
     set_connection(password="")
     trigger, _ = rebuilt()
     error = (await fired(trigger))["error"]
-    assert error["type"] == "RunwayConfigurationError"
+    assert error["kind"] == "configuration"
     assert "no API key" in error["message"]
 
 

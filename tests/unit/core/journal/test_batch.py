@@ -5,7 +5,7 @@ import json
 import pytest
 
 from airflow_runway.core.journal import batch
-from airflow_runway.core.journal.batch import Hindrance, Item, Limits, State, begins_anew, intent, read_item
+from airflow_runway.core.journal.batch import Item, Limits, State, StopReason, begins_anew, intent, read_item
 
 
 def item(state=State.RUNNING, **fields):
@@ -72,45 +72,45 @@ class TestItem:
 
 class TestLimits:
     def test_none(self):
-        assert Limits(moderated=0).hindrance([item()] * 1000, 50) is None
+        assert Limits(moderated=0).stop_reason([item()] * 1000, 50) is None
 
     @pytest.mark.parametrize(
         ("running", "starting", "free"), [(0, 0, True), (1, 0, True), (1, 1, False), (2, 0, False)]
     )
     def test_in_flight(self, running, starting, free):
-        found = Limits(in_flight=2).hindrance([item()] * running, starting)
-        assert found is (None if free else Hindrance.IN_FLIGHT)
+        found = Limits(in_flight=2).stop_reason([item()] * running, starting)
+        assert found is (None if free else StopReason.IN_FLIGHT)
 
     def test_what_has_ended_is_not_in_flight(self):
-        assert Limits(in_flight=1).hindrance([item(State.SUCCEEDED), item(State.FAILED)], 0) is None
+        assert Limits(in_flight=1).stop_reason([item(State.SUCCEEDED), item(State.FAILED)], 0) is None
 
     @pytest.mark.parametrize(
         ("most", "starting", "allowed"), [(75, 0, True), (74, 0, False), (100, 1, True), (99, 1, False)]
     )
     def test_credits(self, most, starting, allowed):
         items = [item(charged=25, runway_task_id="a"), item(estimated=25, runway_task_id="b")]
-        found = Limits(credits=most).hindrance(items, starting)
-        assert found is (None if allowed else Hindrance.BUDGET)
+        found = Limits(credits=most).stop_reason(items, starting)
+        assert found is (None if allowed else StopReason.BUDGET)
 
     def test_the_dearest_so_far_is_the_price_of_the_next(self):
         items = [item(charged=40, runway_task_id="a"), item(charged=5, runway_task_id="b")]
-        assert Limits(credits=85).hindrance(items, 0) is None
-        assert Limits(credits=84).hindrance(items, 0) is Hindrance.BUDGET
+        assert Limits(credits=85).stop_reason(items, 0) is None
+        assert Limits(credits=84).stop_reason(items, 0) is StopReason.BUDGET
 
     def test_the_first_tells_the_price(self):
-        assert Limits(credits=100).hindrance([], 0) is None
-        assert Limits(credits=100).hindrance([], 1) is Hindrance.PRICE_UNKNOWN
+        assert Limits(credits=100).stop_reason([], 0) is None
+        assert Limits(credits=100).stop_reason([], 1) is StopReason.PRICE_UNKNOWN
 
     def test_a_gateway_that_tells_none(self):
-        assert Limits(credits=100).hindrance([item(runway_task_id="t1")], 3) is None
+        assert Limits(credits=100).stop_reason([item(runway_task_id="t1")], 3) is None
 
     def test_moderation_comes_first(self):
         items = [item(State.MODERATED)] * 2
-        assert Limits(in_flight=1, moderated=2).hindrance([*items, item()], 0) is Hindrance.MODERATION
-        assert Limits(moderated=3).hindrance(items, 0) is None
+        assert Limits(in_flight=1, moderated=2).stop_reason([*items, item()], 0) is StopReason.MODERATION
+        assert Limits(moderated=3).stop_reason(items, 0) is None
 
     def test_which_are_final(self):
-        assert {one for one in Hindrance if not one.is_final} == {
-            Hindrance.IN_FLIGHT,
-            Hindrance.PRICE_UNKNOWN,
+        assert {one for one in StopReason if not one.is_final} == {
+            StopReason.IN_FLIGHT,
+            StopReason.PRICE_UNKNOWN,
         }

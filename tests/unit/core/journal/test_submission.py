@@ -24,7 +24,7 @@ from airflow_runway.core.journal.submission import (
     read_record,
     remote_of,
 )
-from airflow_runway.models import RunwayTask, TaskStatus
+from airflow_runway.core.models import RunwayTask, TaskStatus
 
 RECORD = Record(Phase.SUBMITTED, "same", "runway", "image_to_video", sent_at=1.0, runway_task_id="t1")
 RECORDED = {

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from unit.core.raising import raises
 
+from airflow_runway.core.facts import ErrorKind
+from airflow_runway.core.limits import LARGEST_INLINE
 from airflow_runway.core.media.checks import (
-    LARGEST_INLINE,
     File,
     check_address,
     check_file,
@@ -12,7 +14,6 @@ from airflow_runway.core.media.checks import (
 )
 from airflow_runway.core.media.references import Reference, as_inline
 from airflow_runway.core.protocol.gateways import GATEWAYS
-from airflow_runway.exceptions import RunwayMediaRefusedError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(600)
 RUNWAY, COMETAPI = GATEWAYS["runway"], GATEWAYS["cometapi"]
@@ -32,7 +33,7 @@ class TestAddress:
         ],
     )  # fmt: skip
     def test_certain_to_be_refused(self, uri, says):
-        with pytest.raises(RunwayMediaRefusedError, match=says) as caught:
+        with raises(ErrorKind.MEDIA_REFUSED, says) as caught:
             check_address(named(uri), RUNWAY, insecure=False)
         assert "Nothing was sent and nothing was charged" in str(caught.value)
 
@@ -60,7 +61,7 @@ class TestFile:
         ],
     )  # fmt: skip
     def test_refused(self, file, says):
-        with pytest.raises(RunwayMediaRefusedError, match=says):
+        with raises(ErrorKind.MEDIA_REFUSED, says):
             check_file(named(), file)
 
     @pytest.mark.parametrize("pixels", [(500, 1000), (2000, 1000), None, (640, 360)])
@@ -91,7 +92,7 @@ class TestInline:
         ],
     )  # fmt: skip
     def test_refused_without_repeating_it(self, uri, says):
-        with pytest.raises(RunwayMediaRefusedError, match=says) as caught:
+        with raises(ErrorKind.MEDIA_REFUSED, says) as caught:
             check_inline(named(uri))
         assert len(str(caught.value)) < 400
 

@@ -4,23 +4,20 @@ import random
 
 import pytest
 
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
 from airflow_runway.core.polling import decisions
 from airflow_runway.core.polling.decisions import (
     Finished,
     GaveUp,
     LookAgain,
     Wait,
+    after_look,
     after_reading,
     after_trouble,
+    first_look,
+    timed_out,
 )
-from airflow_runway.exceptions import (
-    RunwayOutputMissingError,
-    RunwayReadError,
-    RunwayReadRefusedError,
-    RunwayTaskLostError,
-    RunwayTaskTimeoutError,
-)
-from airflow_runway.models import RunwayTask, TaskStatus
 
 NOW = 1_000_000.0
 
@@ -41,7 +38,9 @@ def read(status, wait_=None, *, now=NOW, chance=None):
 
 
 def fail(wait_=None, error=None, *, now=NOW):
-    return after_trouble(wait_ or wait(), error or RunwayReadError("down."), now=now, chance=NoChance())
+    return after_trouble(
+        wait_ or wait(), error or ErrorFacts(ErrorKind.READ, "down."), now=now, chance=NoChance()
+    )
 
 
 class TestAfterReading:
@@ -80,7 +79,7 @@ class TestAfterReading:
     def test_at_the_deadline_it_ends_with_what_was_seen_last(self, status):
         decision = read(status, now=NOW + 600)
         assert isinstance(decision, GaveUp)
-        assert type(decision.error) is RunwayTaskTimeoutError
+        assert decision.error.kind is ErrorKind.TASK_TIMEOUT
         assert "t1" in str(decision.error)
         assert status.value in str(decision.error)
         assert "1970-01-12 13:56:40 UTC" in str(decision.error)
@@ -91,7 +90,7 @@ class TestAfterReading:
             decision = read(TaskStatus.OUTPUT_MISSING, decision.wait)
             assert isinstance(decision, LookAgain)
         decision = read(TaskStatus.OUTPUT_MISSING, decision.wait)
-        assert type(decision.error) is RunwayOutputMissingError
+        assert decision.error.kind is ErrorKind.OUTPUT_MISSING
 
     def test_another_word_in_between_starts_that_count_anew(self):
         decision = read(TaskStatus.OUTPUT_MISSING)
@@ -101,7 +100,7 @@ class TestAfterReading:
 class TestFirstLook:
     def test_a_thousand_waits_that_begin_together_are_spread_over_one_interval(self):
         chance = random.Random(1)
-        looks = sorted(decisions.first_look(wait(interval=20), chance=chance) for _ in range(1000))
+        looks = sorted(first_look(wait(interval=20), chance=chance) for _ in range(1000))
         assert looks[0] >= 5
         assert looks[-1] <= 25
         for second in range(5, 25):
@@ -137,7 +136,7 @@ class TestNotSeeing:
         first = read(TaskStatus.NOT_VISIBLE)
         assert isinstance(read(TaskStatus.NOT_VISIBLE, first.wait, now=NOW + 299), LookAgain)
         lost = read(TaskStatus.NOT_VISIBLE, first.wait, now=NOW + 300)
-        assert type(lost.error) is RunwayTaskLostError
+        assert lost.error.kind is ErrorKind.TASK_LOST
 
     def test_a_task_seen_once_is_lost_after_three_looks_over_half_a_minute(self):
         one = read(TaskStatus.NOT_VISIBLE, wait(seen=True))
@@ -158,7 +157,7 @@ class TestNotSeeing:
         assert again.wait.unseen_looks == 0
 
     def test_gone_after_having_been_seen_is_final(self):
-        assert type(read(TaskStatus.GONE, wait(seen=True)).error) is RunwayTaskLostError
+        assert read(TaskStatus.GONE, wait(seen=True)).error.kind is ErrorKind.TASK_LOST
 
     def test_gone_before_it_was_seen_gets_three_looks_over_half_a_minute(self):
         one = read(TaskStatus.GONE)
@@ -187,7 +186,7 @@ class TestAfterTrouble:
         for _ in range(9):
             decision = fail(decision.wait)
         decision = fail(decision.wait)
-        assert type(decision.error) is RunwayReadRefusedError
+        assert decision.error.kind is ErrorKind.READ_REFUSED
         assert "t1" in str(decision.error)
         assert "down." in str(decision.error)
 
@@ -198,31 +197,66 @@ class TestAfterTrouble:
         assert isinstance(decision, LookAgain)
 
     def test_retry_after_is_obeyed(self):
-        assert fail(error=RunwayReadError("busy.", retry_after=120)).after == 120
+        assert fail(error=ErrorFacts(ErrorKind.READ, "busy.", retry_after=120)).after == 120
 
     def test_jitter_does_not_shorten_retry_after(self):
         chance = random.Random(1)
-        error = RunwayReadError("busy.", retry_after=120)
+        error = ErrorFacts(ErrorKind.READ, "busy.", retry_after=120)
         pauses = [after_trouble(wait(), error, now=NOW, chance=chance).after for _ in range(100)]
         assert min(pauses) == 120
         assert max(pauses) > 130
 
     def test_at_the_deadline_it_ends_and_tells_the_trouble(self):
         decision = fail(wait(seen=True), now=NOW + 600)
-        assert type(decision.error) is RunwayTaskTimeoutError
+        assert decision.error.kind is ErrorKind.TASK_TIMEOUT
         assert "down." in str(decision.error)
 
     def test_a_wrong_address_ends_it_at_once(self):
-        error = RunwayReadRefusedError("404.")
+        error = ErrorFacts(ErrorKind.READ_REFUSED, "404.")
         assert fail(error=error) == GaveUp(error)
 
     def test_a_refused_key_is_believed_the_second_time(self):
-        error = RunwayReadRefusedError("401.", key_refused=True)
+        error = ErrorFacts(ErrorKind.READ_REFUSED, "401.", key_refused=True)
         again = fail(error=error)
         assert isinstance(again, LookAgain)
         assert fail(again.wait, error) == GaveUp(error)
 
     def test_a_reading_in_between_forgives(self):
-        error = RunwayReadRefusedError("401.", key_refused=True)
+        error = ErrorFacts(ErrorKind.READ_REFUSED, "401.", key_refused=True)
         again = read(TaskStatus.RUNNING, fail(error=error).wait)
         assert isinstance(fail(again.wait, error), LookAgain)
+
+
+class TestAfterLook:
+    def test_a_reading_is_judged_as_one(self):
+        task = RunwayTask("t1", TaskStatus.RUNNING)
+        assert after_look(wait(), task, now=NOW, chance=NoChance()) == read(TaskStatus.RUNNING)
+
+    @pytest.mark.parametrize("kind", [ErrorKind.READ, ErrorKind.READ_REFUSED])
+    @pytest.mark.parametrize("key_refused", [True, False])
+    def test_a_failed_read_is_trouble(self, kind, key_refused):
+        error = ErrorFacts(kind, "no.", key_refused=key_refused)
+        assert after_look(wait(), error, now=NOW, chance=NoChance()) == fail(error=error)
+
+    @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if not kind.startswith("read")])
+    def test_any_other_error_ends_it_as_it_is(self, kind):
+        error = ErrorFacts(kind, "no.")
+        assert after_look(wait(), error, now=NOW, chance=NoChance()) == GaveUp(error)
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "words"),
+    [
+        (None, "a RunwayTaskSensor with this id and a longer timeout picks it up at no cost"),
+        (CancelOutcome.CANCELLED, "It was cancelled; a refund is not promised."),
+        (CancelOutcome.ALREADY_FINISHED, "It has ended since"),
+        (CancelOutcome.NOT_FOUND, "does not know it any more"),
+        (CancelOutcome.NOT_SUPPORTED, "has no way to cancel"),
+        (CancelOutcome.UNKNOWN, "it may go on and be charged"),
+    ],
+)
+def test_a_deadline_tells_what_became_of_the_generation(cancelled, words):
+    error = timed_out(wait(), cancelled=cancelled)
+    assert error.kind is ErrorKind.TASK_TIMEOUT
+    assert "Runway task t1 had not finished by 1970-01-12 13:56:40 UTC." in str(error)
+    assert words in str(error)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from unit.core.raising import raises
 
+from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.protocol.connection import read_connection
-from airflow_runway.exceptions import RunwayConfigurationError
 
 
 def read(**fields):
@@ -55,7 +56,7 @@ def test_base_urls(fields, base_url):
     ],
 )
 def test_what_is_wrong_is_said_with_the_remedy(fields, words):
-    with pytest.raises(RunwayConfigurationError) as caught:
+    with raises(ErrorKind.CONFIGURATION) as caught:
         read(**fields)
     assert words in str(caught.value)
     assert "'studio'" in str(caught.value)

@@ -3,28 +3,20 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit.samples import answer
+from unit.samples import response
 
+from airflow_runway.core.facts import ErrorKind
+from airflow_runway.core.models import Submission, TaskStatus
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
 from airflow_runway.core.protocol.gateways import GATEWAYS
-from airflow_runway.core.protocol.responses import Answer
-from airflow_runway.exceptions import (
-    RunwayAmbiguousSubmissionError,
-    RunwayAuthenticationError,
-    RunwayNotAcceptedError,
-    RunwayOutOfCreditsError,
-    RunwayReadError,
-    RunwayReadRefusedError,
-    RunwayRequestRefusedError,
-)
-from airflow_runway.models import Submission, TaskStatus
+from airflow_runway.core.protocol.responses import Response
 
 RUNWAY, COMET = GATEWAYS["runway"], GATEWAYS["cometapi"]
 
 
 def answered(body, status=200, **headers):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, headers, raw)
+    return Response(status, headers, raw)
 
 
 class TestSubmission:
@@ -39,41 +31,41 @@ class TestSubmission:
         ],
     )
     def test_an_id_is_an_acceptance(self, name, gateway, estimate):
-        outcome = decode_submission(answer(name), gateway, "image_to_video")
-        body = json.loads(answer(name).body)
+        outcome = decode_submission(response(name), gateway, "image_to_video")
+        body = json.loads(response(name).body)
         assert outcome == Submission(body["id"], "image_to_video", estimate)
 
     @pytest.mark.parametrize(
-        ("name", "gateway", "error", "words"),
+        ("name", "gateway", "kind", "words"),
         [
             (
                 "runway.image_to_video.error.validation_400",
                 RUNWAY,
-                RunwayRequestRefusedError,
+                ErrorKind.REQUEST_REFUSED,
                 "promptText: Too big: expected string to have <=1000 characters",
             ),
             (
                 "runway.image_to_video.error.out_of_credits_400",
                 RUNWAY,
-                RunwayOutOfCreditsError,
+                ErrorKind.OUT_OF_CREDITS,
                 "Buy credits",
             ),
-            ("runway.image_to_video.error.asset_aspect_400", RUNWAY, RunwayRequestRefusedError, "Got 0.462"),
+            ("runway.image_to_video.error.asset_aspect_400", RUNWAY, ErrorKind.REQUEST_REFUSED, "Got 0.462"),
             (
                 "runway.image_to_video.error.daily_limit_429",
                 RUNWAY,
-                RunwayNotAcceptedError,
+                ErrorKind.NOT_ACCEPTED,
                 "daily generation",
             ),
-            ("runway.any.error.unauthorized_401", RUNWAY, RunwayAuthenticationError, "valid API key"),
-            ("cometapi.any.error.unauthorized_401", COMET, RunwayAuthenticationError, "valid API key"),
-            ("cometapi.any.error.invalid_request_500", COMET, RunwayRequestRefusedError, "invalid_request"),
-            ("cometapi.any.error.rate_limited_429", COMET, RunwayNotAcceptedError, "too many requests"),
+            ("runway.any.error.unauthorized_401", RUNWAY, ErrorKind.AUTHENTICATION, "valid API key"),
+            ("cometapi.any.error.unauthorized_401", COMET, ErrorKind.AUTHENTICATION, "valid API key"),
+            ("cometapi.any.error.invalid_request_500", COMET, ErrorKind.REQUEST_REFUSED, "invalid_request"),
+            ("cometapi.any.error.rate_limited_429", COMET, ErrorKind.NOT_ACCEPTED, "too many requests"),
         ],
     )
-    def test_a_refusal_says_why_and_that_nothing_was_charged(self, name, gateway, error, words):
-        outcome = decode_submission(answer(name), gateway, "image_to_video")
-        assert type(outcome) is error
+    def test_a_refusal_says_why_and_that_nothing_was_charged(self, name, gateway, kind, words):
+        outcome = decode_submission(response(name), gateway, "image_to_video")
+        assert outcome.kind is kind
         assert words in str(outcome)
         assert "nothing was charged" in str(outcome)
 
@@ -99,14 +91,14 @@ class TestSubmission:
     )
     def test_without_id_and_without_refusal_it_may_exist(self, got):
         outcome = decode_submission(got, RUNWAY, "image_to_video")
-        assert type(outcome) is RunwayAmbiguousSubmissionError
+        assert outcome.kind is ErrorKind.AMBIGUOUS_SUBMISSION
         assert "may exist and may be charged" in str(outcome)
         assert RUNWAY.portal in str(outcome)
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
     def test_a_redirect_means_a_wrong_base_url(self, status):
         outcome = decode_submission(answered({}, status), RUNWAY, "image_to_video")
-        assert type(outcome) is RunwayRequestRefusedError
+        assert outcome.kind is ErrorKind.REQUEST_REFUSED
         assert "Base URL" in str(outcome)
 
     def test_retry_after_is_kept(self):
@@ -118,24 +110,24 @@ class TestSubmission:
         assert decode_submission(answered({}, 429, **headers), RUNWAY, "r").retry_after == 30
 
     def test_the_id_in_an_answer_that_broke_off_is_found(self):
-        broken = Answer(200, {}, b'{"id": "t1", "estimatedCost": {"cre', truncated=True)
+        broken = Response(200, {}, b'{"id": "t1", "estimatedCost": {"cre', truncated=True)
         assert decode_submission(broken, RUNWAY, "image_to_video").runway_task_id == "t1"
 
     def test_half_an_id_is_no_id(self):
-        broken = Answer(200, {}, b'{"id": "17f20503-6c', truncated=True)
+        broken = Response(200, {}, b'{"id": "17f20503-6c', truncated=True)
         outcome = decode_submission(broken, RUNWAY, "r")
-        assert type(outcome) is RunwayAmbiguousSubmissionError
+        assert outcome.kind is ErrorKind.AMBIGUOUS_SUBMISSION
         assert "17f20503-6c" in str(outcome)
 
     def test_an_error_inside_a_200_with_a_4xx_code_is_a_refusal(self):
         outcome = decode_submission(answered({"code": 400, "msg": "bad image", "data": None}), COMET, "r")
-        assert type(outcome) is RunwayRequestRefusedError
+        assert outcome.kind is ErrorKind.REQUEST_REFUSED
         assert "bad image" in str(outcome)
 
 
 class TestRead:
     def test_the_whole_of_a_success(self):
-        task = decode_task(answer("runway.tasks.read.succeeded"), RUNWAY, "t1")
+        task = decode_task(response("runway.tasks.read.succeeded"), RUNWAY, "t1")
         assert task.as_result() == {
             "id": "t1",
             "status": "SUCCEEDED",
@@ -147,16 +139,16 @@ class TestRead:
         }
 
     def test_the_whole_of_a_failure(self):
-        task = decode_task(answer("cometapi.tasks.read.wrapper_failure"), COMET, "t1")
+        task = decode_task(response("cometapi.tasks.read.wrapper_failure"), COMET, "t1")
         assert task.failure == "The provided image was flagged by content moderation."
         assert task.failure_code == "SAFETY.INPUT.IMAGE"
 
     def test_an_absent_code_is_internal_on_the_official_api_and_unknown_elsewhere(self):
         assert (
-            decode_task(answer("runway.tasks.read.failed_without_code"), RUNWAY, "t").failure_code
+            decode_task(response("runway.tasks.read.failed_without_code"), RUNWAY, "t").failure_code
             == "INTERNAL"
         )
-        gave_up = decode_task(answer("cometapi.tasks.read.wrapper_gateway_gave_up"), COMET, "t")
+        gave_up = decode_task(response("cometapi.tasks.read.wrapper_gateway_gave_up"), COMET, "t")
         assert gave_up.failure_code is None
 
     @pytest.mark.parametrize(
@@ -209,24 +201,24 @@ class TestRead:
     )
     def test_trouble_is_a_read_error_that_another_look_may_mend(self, got):
         outcome = decode_task(got, RUNWAY, "t1")
-        assert type(outcome) is RunwayReadError
+        assert outcome.kind is ErrorKind.READ
         assert "t1" in str(outcome)
         assert "untouched" in str(outcome)
 
     @pytest.mark.parametrize("status", [301, 307, 400, 401, 402, 403, 405, 413, 422])
     def test_refusals_are_told_apart(self, status):
         outcome = decode_task(answered({"error": "no"}, status), RUNWAY, "t1")
-        assert type(outcome) is RunwayReadRefusedError
+        assert outcome.kind is ErrorKind.READ_REFUSED
         assert "resumes" in str(outcome)
 
     def test_a_gateways_404(self):
         assert decode_task(answered({"error": "x"}, 404), COMET, "t1").status is TaskStatus.NOT_VISIBLE
         invalid = {"error": {"message": "Invalid URL (GET /x)", "type": "invalid_request_error"}}
-        assert type(decode_task(answered(invalid, 404), COMET, "t1")) is RunwayReadRefusedError
-        assert type(decode_task(answered(b"<html>", 404), COMET, "t1")) is RunwayReadRefusedError
+        assert decode_task(answered(invalid, 404), COMET, "t1").kind is ErrorKind.READ_REFUSED
+        assert decode_task(answered(b"<html>", 404), COMET, "t1").kind is ErrorKind.READ_REFUSED
 
     def test_a_web_page_with_404_is_not_the_official_apis_word(self):
-        assert type(decode_task(answered(b"<html>", 404), RUNWAY, "t1")) is RunwayReadError
+        assert decode_task(answered(b"<html>", 404), RUNWAY, "t1").kind is ErrorKind.READ
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit.samples import FOLDER, answer, sample
+from unit.samples import FOLDER, response, sample
 
+from airflow_runway.core.facts import ErrorKind
+from airflow_runway.core.models import RunwayTask, Submission, TaskStatus
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
 from airflow_runway.core.protocol.gateways import GATEWAYS
-from airflow_runway.exceptions import (
-    RunwayAmbiguousSubmissionError,
-    RunwayAuthenticationError,
-    RunwayNotAcceptedError,
-    RunwayOutOfCreditsError,
-    RunwayReadError,
-    RunwayRequestRefusedError,
-)
-from airflow_runway.models import RunwayTask, Submission, TaskStatus
 
 S = TaskStatus
 
@@ -92,7 +85,7 @@ READS = {
         {"output": ("https://example.com/output.mp4",), "failure": None},
     ),
     "newapi.tasks.error.task_not_exist_400": (S.NOT_VISIBLE, {}),
-    "newapi.tasks.error.get_task_failed_500": (RunwayReadError, {}),
+    "newapi.tasks.error.get_task_failed_500": (ErrorKind.READ, {}),
     "oneapi.tasks.read.unknown_while_running": (S.UNKNOWN, {}),
     "gptge.tasks.read.succeeded": (S.SUCCEEDED, {}),
     "yutoai.tasks.read.running": (S.RUNNING, {"progress": 0.275}),
@@ -120,39 +113,42 @@ CREATES = {
     "gptplus5.image_to_video.response.table": "4665a07c-7641-4809-a133-10786201bb56",
     "oneapi.image_to_video.response.succeed_means_accepted": "be35be77-4dae-4f42-84b9-51002b248a9b",
     "crazyrouter.image_to_video.response.accepted": "runway_task_abc123",
-    "cometapi.video_to_video.response.empty_object": (RunwayAmbiguousSubmissionError, "without a task id"),
-    "rixapi.pro_generate.response.refused_in_body": (RunwayRequestRefusedError, "ratio invalid"),
-    "runway.any.error.unauthorized_401": (RunwayAuthenticationError, "Unauthorized"),
-    "runway.image_to_video.error.asset_aspect_400": (RunwayRequestRefusedError, "Got 0.462"),
-    "runway.image_to_video.error.asset_ip_host_400": (RunwayRequestRefusedError, "hosted on a domain"),
-    "runway.image_to_video.error.asset_not_https_400": (RunwayRequestRefusedError, "Only HTTPS"),
-    "runway.image_to_video.error.daily_limit_429": (RunwayNotAcceptedError, "daily generation limit"),
-    "runway.image_to_video.error.out_of_credits_400": (RunwayOutOfCreditsError, "not have enough credits"),
-    "runway.image_to_video.error.validation_400": (RunwayRequestRefusedError, "promptText: Too big"),
-    "runway.generate_video.error.no_eligible_model_400": (RunwayRequestRefusedError, "no_eligible_model"),
+    "cometapi.video_to_video.response.empty_object": (ErrorKind.AMBIGUOUS_SUBMISSION, "without a task id"),
+    "rixapi.pro_generate.response.refused_in_body": (ErrorKind.REQUEST_REFUSED, "ratio invalid"),
+    "runway.any.error.unauthorized_401": (ErrorKind.AUTHENTICATION, "Unauthorized"),
+    "runway.image_to_video.error.asset_aspect_400": (ErrorKind.REQUEST_REFUSED, "Got 0.462"),
+    "runway.image_to_video.error.asset_ip_host_400": (ErrorKind.REQUEST_REFUSED, "hosted on a domain"),
+    "runway.image_to_video.error.asset_not_https_400": (ErrorKind.REQUEST_REFUSED, "Only HTTPS"),
+    "runway.image_to_video.error.daily_limit_429": (ErrorKind.NOT_ACCEPTED, "daily generation limit"),
+    "runway.image_to_video.error.out_of_credits_400": (ErrorKind.OUT_OF_CREDITS, "not have enough credits"),
+    "runway.image_to_video.error.validation_400": (ErrorKind.REQUEST_REFUSED, "promptText: Too big"),
+    "runway.generate_video.error.no_eligible_model_400": (ErrorKind.REQUEST_REFUSED, "no_eligible_model"),
     "runway.generate_video.error.router_not_found_404": (
-        RunwayRequestRefusedError,
+        ErrorKind.REQUEST_REFUSED,
         "router_config_not_found",
     ),
-    "cometapi.any.error.unauthorized_401": (RunwayAuthenticationError, "invalid token"),
-    "cometapi.any.error.invalid_request_500": (RunwayRequestRefusedError, "invalid_request"),
-    "cometapi.any.error.model_missing_older": (RunwayRequestRefusedError, "model name is required"),
-    "cometapi.any.error.rate_limited_429": (RunwayNotAcceptedError, "too many requests"),
-    "cometapi.pro_generate.error.callback_url_empty": (RunwayRequestRefusedError, "callback_url_empty"),
+    "cometapi.any.error.unauthorized_401": (ErrorKind.AUTHENTICATION, "invalid token"),
+    "cometapi.any.error.invalid_request_500": (ErrorKind.REQUEST_REFUSED, "invalid_request"),
+    "cometapi.any.error.model_missing_older": (ErrorKind.REQUEST_REFUSED, "model name is required"),
+    "cometapi.any.error.rate_limited_429": (ErrorKind.NOT_ACCEPTED, "too many requests"),
+    "cometapi.pro_generate.error.callback_url_empty": (ErrorKind.REQUEST_REFUSED, "callback_url_empty"),
     "cometapi.text_to_image.error.reference_images_empty": (
-        RunwayRequestRefusedError,
+        ErrorKind.REQUEST_REFUSED,
         "reference_images_empty",
     ),
-    "newapi.any.error.invalid_url_404": (RunwayRequestRefusedError, "Invalid URL"),
-    "newapi.create.error.insufficient_balance_403": (RunwayOutOfCreditsError, "Insufficient account balance"),
-    "newapi.create.error.no_channel_503": (RunwayNotAcceptedError, "no available channel"),
-    "newapi.create.error.upstream_refused_400": (RunwayRequestRefusedError, "ratio is not supported"),
+    "newapi.any.error.invalid_url_404": (ErrorKind.REQUEST_REFUSED, "Invalid URL"),
+    "newapi.create.error.insufficient_balance_403": (
+        ErrorKind.OUT_OF_CREDITS,
+        "Insufficient account balance",
+    ),
+    "newapi.create.error.no_channel_503": (ErrorKind.NOT_ACCEPTED, "no available channel"),
+    "newapi.create.error.upstream_refused_400": (ErrorKind.REQUEST_REFUSED, "ratio is not supported"),
     "newapi.create.error.upstream_refused_runway_400": (
-        RunwayRequestRefusedError,
+        ErrorKind.REQUEST_REFUSED,
         "promptText: String must contain at most 1000 character(s)",
     ),
-    "newapi.create.error.upstream_saturated_429": (RunwayNotAcceptedError, "当前分组上游负载已饱和"),
-    "newapi.create.error.upstream_unreachable_500": (RunwayAmbiguousSubmissionError, "请求上游地址失败"),
+    "newapi.create.error.upstream_saturated_429": (ErrorKind.NOT_ACCEPTED, "当前分组上游负载已饱和"),
+    "newapi.create.error.upstream_unreachable_500": (ErrorKind.AMBIGUOUS_SUBMISSION, "请求上游地址失败"),
 }
 
 #: Answers of other routes, tested with these.
@@ -180,9 +176,9 @@ def test_no_sample_is_left_out():
 @pytest.mark.parametrize("name", READS)
 def test_reads(name):
     status, more = READS[name]
-    task = decode_task(answer(name), gateway_of(name), "t1")
+    task = decode_task(response(name), gateway_of(name), "t1")
     if not isinstance(status, TaskStatus):
-        assert type(task) is status
+        assert task.kind is status
         return
     assert isinstance(task, RunwayTask)
     assert task.status is status
@@ -196,16 +192,16 @@ def test_the_shape_is_judged_by_the_answer_and_not_by_the_gateway(name, gateway)
     """Whatever software leaks through, all gateways read it alike; only a bare 404 is theirs to explain."""
     if name == "runway.tasks.error.not_found_404":
         return
-    assert decode_task(answer(name), gateway, "t1").status is READS[name][0]
+    assert decode_task(response(name), gateway, "t1").status is READS[name][0]
 
 
 @pytest.mark.parametrize("name", CREATES)
 def test_creates(name):
     wanted = CREATES[name]
-    outcome = decode_submission(answer(name), gateway_of(name), "image_to_video")
+    outcome = decode_submission(response(name), gateway_of(name), "image_to_video")
     if isinstance(wanted, tuple):
-        error, words = wanted
-        assert type(outcome) is error
+        kind, words = wanted
+        assert outcome.kind is kind
         assert words in str(outcome)
     else:
         assert isinstance(outcome, Submission)
@@ -216,6 +212,6 @@ def test_creates(name):
 def test_no_read_is_mistaken_for_a_create_without_an_id(name):
     """The other way round: a create that is answered with a task's record is accepted under its id."""
     body = sample(name)
-    outcome = decode_submission(answer(name), gateway_of(name), "image_to_video")
+    outcome = decode_submission(response(name), gateway_of(name), "image_to_video")
     if isinstance(outcome, Submission):
         assert outcome.runway_task_id in json.dumps(body)
