@@ -85,8 +85,8 @@ def test_a_core_error_carries_what_it_was_given():
 
 
 @every_kind
-def test_in_other_words_it_is_the_same_error(kind):
-    assert facts(kind).saying("Otherwise.") == ErrorFacts(kind, "Otherwise.", TASK, 429, 7.0, True)
+def test_judged_otherwise_the_facts_stay(kind):
+    assert facts(ErrorKind.OTHER).of_kind(kind) == facts(kind)
 
 
 @every_kind

@@ -47,7 +47,7 @@ def found(thing, name):
 
 def test_no_port_is_forgotten():
     assert {port.__name__ for port in PORTS} == {
-        "HasSettings", "Retries", "RunsExchanges", "ReadsTasks", "CancelsTasks", "MediaHook", "PreparedRequest",
+        "HasSettings", "PausesBetweenTries", "RunsExchanges", "ReadsTasks", "CancelsTasks", "MediaHook", "PreparedRequest",
         "SubmittingHook", "PollingHook",
     }  # fmt: skip
 
