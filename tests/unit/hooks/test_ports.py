@@ -47,8 +47,8 @@ def found(thing, name):
 
 def test_no_port_is_forgotten():
     assert {port.__name__ for port in PORTS} == {
-        "HasSettings", "PausesBetweenTries", "RunsExchanges", "ReadsTasks", "CancelsTasks", "MediaHook", "PreparedRequest",
-        "SubmittingHook", "PollingHook",
+        "HasSettings", "PausesBetweenTries", "RunsExchanges", "ReadsTasks", "CancelsTasks", "MediaHook",
+        "PreparedRequest", "SubmittingHook", "PollingHook",
     }  # fmt: skip
 
 
