@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 
 import pytest
-import tenacity
 from unit.scripted import Scripted
 
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
@@ -78,7 +77,7 @@ def save(world, context, tmp_path):
                 **fields,
             }
         )
-        operator.pause_between_tries = tenacity.wait_none()
+        operator.pause_between_tries = lambda tries: 0
         return operator.execute(context)
 
     return run
