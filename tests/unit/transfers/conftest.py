@@ -13,6 +13,12 @@ CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 20
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 MP4 = {"Content-Type": "video/mp4"}
 GOOD = Scripted(200, CLIP, MP4)
+#: An error page that comes as a success.
+PAGE = Scripted(200, b"<html>sorry</html>", MP4)
+GONE = Scripted(404, {"error": "Task not found."})
+FAILED = Scripted(
+    200, {"id": "t1", "status": "FAILED", "failure": "Flagged.", "failureCode": "SAFETY.INPUT.TEXT"}
+)
 
 
 class ByPath:

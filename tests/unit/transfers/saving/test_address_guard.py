@@ -7,7 +7,12 @@ import pytest
 import requests
 
 from airflow_runway.transfers._saving import address_guard
-from airflow_runway.transfers._saving.address_guard import ForbiddenAddressError, AddressGuard, is_permitted, origin
+from airflow_runway.transfers._saving.address_guard import (
+    AddressGuard,
+    ForbiddenAddressError,
+    is_permitted,
+    origin,
+)
 
 NEVER = ["169.254.169.254", "169.254.0.1", "fe80::1", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "::",
          "224.0.0.1", "ff02::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"]  # fmt: skip
