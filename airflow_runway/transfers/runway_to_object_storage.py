@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+import random
+from typing import TYPE_CHECKING, Any, Literal
 
-import tenacity
-from airflow.sdk import BaseOperator, ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 
+from airflow_runway._base_operator import RunwayOperatorBase
+from airflow_runway.core.limits import LARGEST_OUTPUT
+from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.protocol.exchanges import checked_task_id
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow.sdk import Context
-    from tenacity.wait import wait_base
 
-    from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.transfers._saving.outcome import Generation
-    from airflow_runway.transfers._saving.saver import Saving
+    from airflow_runway.core.saving.manifest import Manifest
+    from airflow_runway.exceptions import RunwayError
+    from airflow_runway.transfers._saving.destination import Destination
+    from airflow_runway.transfers._saving.outcome import SaveOutcome
+    from airflow_runway.transfers._saving.saver import Saver
 
-#: Bytes of the largest file that is taken unless an author says otherwise.
-LARGEST_FILE = 8 * 2**30
+_chance = random.Random()  # noqa: S311 - spreads tries, hides nothing
 
 
-class RunwayToObjectStorageOperator(BaseOperator):
+def pause_before_retry(tries: int) -> float:
+    """Seconds to wait before one file is tried again: at random, up to 1, 2, 4, ... 30 seconds.
+
+    :param tries: how many were in vain, from 1.
+    """
+    return backoff(tries, chance=_chance)
+
+
+class RunwayToObjectStorageOperator(RunwayOperatorBase):
     """Copies every output of finished generations to object storage and returns a manifest of each.
 
     A generation is read anew for fresh links, so this works however long ago it ended, as long as the gateway
@@ -70,9 +80,9 @@ class RunwayToObjectStorageOperator(BaseOperator):
         "runway_task_id", "destination", "file_name", "route", "runway_conn_id",
     )  # fmt: skip
     ui_color = "#d1fae5"
-    #: Between the tries of one file; tests put ``wait_none`` here.
-    pause_between_tries: ClassVar[wait_base] = tenacity.wait_random_exponential(multiplier=1, max=30)
-    _saving: Saving | None = None
+    #: Seconds to wait after so many tries of one file in vain; tests put a function here that returns 0.
+    pause_between_tries: Callable[[int], float] = staticmethod(pause_before_retry)
+    _saver: Saver | None = None
 
     def __init__(
         self,
@@ -81,7 +91,7 @@ class RunwayToObjectStorageOperator(BaseOperator):
         destination: str,
         runway_conn_id: str = "runway_default",
         file_name: str = DEFAULT_PATTERN,
-        max_bytes: int = LARGEST_FILE,
+        max_bytes: int = LARGEST_OUTPUT,
         on_failure: Literal["fail", "manifest"] = "fail",
         max_concurrency: int = 4,
         route: str | None = None,
@@ -101,55 +111,43 @@ class RunwayToObjectStorageOperator(BaseOperator):
         self.max_concurrency = max_concurrency
         self.route = route
 
-    @cached_property
-    def hook(self) -> RunwayHook:
-        """The hook of this task's connection."""
-        from airflow_runway.hooks.runway import RunwayHook
-
-        return RunwayHook(self.runway_conn_id)
-
-    def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+    def execute(self, context: Context) -> Manifest | list[Manifest]:
         """Save every output.
 
-        :param context: Airflow's.
+        :param context: says whether retries are left, and takes the asset events.
         :raises RunwayTransferError: something could not be fetched or stored, or has not ended yet.
         :raises RunwayTransferRefusedError: what the link gives may not be saved.
         :raises RunwayConfigurationError: ids, ``file_name`` or ``destination`` are wrong; nothing was fetched.
         """
         # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
         from airflow_runway.transfers._saving.destination import Destination, folder_at
-        from airflow_runway.transfers._saving.saver import Saving
+        from airflow_runway.transfers._saving.saver import Saver, SaverOptions
 
-        ids = self._ids()
-        different = list(dict.fromkeys(ids))
-        file_name = FileName.parse(self.file_name)
-        file_name.check_tasks(len(different))
-        stems = {one: file_name.stem(one, 0) for one in different}
-        if len(set(stems.values())) < len(different):
-            raise RunwayConfigurationError("Several Runway task ids give one file name. Nothing was fetched.")
+        with runway_errors():
+            ids = self._ids()
+            different = list(dict.fromkeys(ids))
+            file_name = _checked_file_name(self.file_name, different)
         destination = Destination(folder_at(self.destination), self.max_bytes)
-        self._saving = saving = Saving(
-            self.hook,
-            destination,
+        options = SaverOptions(
             file_name,
-            route=self.route or None,
+            self.route or None,
             max_bytes=self.max_bytes,
             max_concurrency=self.max_concurrency,
-            pauses=self.pause_between_tries,
-            log=self.log,
+            pause=self.pause_between_tries,
         )
-        generations = saving.run(different)
-        self._settle(generations, context)
-        self._tell(generations, destination, context)
-        manifests = {one.id: one.manifest or {} for one in generations}
+        self._saver = saver = Saver(self.hook, destination, options, self.log)
+        outcomes = saver.run(different)
+        self._settle(saver, outcomes, context)
+        self._report(saver, outcomes, destination, context)
+        manifests = {one.id: one.manifest for one in outcomes if one.manifest is not None}
         if isinstance(self.runway_task_id, str):
             return manifests[ids[0]]
         return [manifests[one] for one in ids]
 
     def on_kill(self) -> None:
         """Let downloads end; what is half there is thrown away."""
-        if self._saving is not None:
-            self._saving.stop()
+        if self._saver is not None:
+            self._saver.stop()
 
     def _ids(self) -> list[str]:
         given = self.runway_task_id
@@ -157,44 +155,54 @@ class RunwayToObjectStorageOperator(BaseOperator):
             return [checked_task_id(given)]
         return [checked_task_id(one) for one in given]
 
-    def _settle(self, generations: Sequence[Generation], context: Context) -> None:
+    def _settle(self, saver: Saver, outcomes: Sequence[SaveOutcome], context: Context) -> None:
         """Raise what is to be raised, record what is to be recorded."""
         from airflow_runway.transfers._saving.outcome import is_final, together
 
-        failed = [(one, one.error) for one in generations]
-        errors = [(one, error) for one, error in failed if error is not None]
+        errors = [(one, error) for one in outcomes if (error := one.error) is not None]
         if self.on_failure == "manifest":
             last = not _has_retries_left(context)
             recorded = [pair for pair in errors if _may_be_recorded(pair[1]) and (last or is_final(pair[1]))]
             for one, error in recorded:
                 self.log.error("Recorded in the manifest: %s", error)
-                if self._saving is not None:
-                    self._saving.record_failure(one)
+                saver.record_failure(one)
             errors = [pair for pair in errors if pair not in recorded]
         if errors:
-            subject = f"{len(errors)} of {len(generations)} generations could not be saved"
+            subject = f"{len(errors)} of {len(outcomes)} generations could not be saved"
             raise together([error for _, error in errors], subject)
 
-    def _tell(self, generations: Sequence[Generation], destination: Any, context: Context) -> None:
-        """Report what is saved to Airflow's lineage and asset events."""
+    def _report(
+        self, saver: Saver, outcomes: Sequence[SaveOutcome], destination: Destination, context: Context
+    ) -> None:
+        """Tell Airflow's lineage and asset events what is saved."""
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
-        from airflow_runway.transfers._saving.assets import emit
+        from airflow_runway.transfers._saving.assets import emit_asset_events
 
         saved = [
-            (one.manifest, str(destination.path(self._saving.manifest_name(one))))
-            for one in generations
-            if one.manifest and self._saving
+            (one.manifest, str(destination.path(saver.manifest_name(one))))
+            for one in outcomes
+            if one.manifest is not None
         ]
         for manifest, _ in saved:
             for entry in manifest["files"]:
                 path = ObjectStoragePath(entry["path"])
                 get_hook_lineage_collector().add_output_asset(context=path, uri=str(path))
         if self.outlets:
-            emit(self.outlets, context["outlet_events"], saved)
+            emit_asset_events(self.outlets, context["outlet_events"], saved)
 
 
-def _may_be_recorded(error: BaseException) -> bool:
+def _checked_file_name(pattern: str, runway_task_ids: Sequence[str]) -> FileName:
+    """The pattern, if it gives each generation a safe name of its own."""
+    file_name = FileName.parse(pattern)
+    file_name.check_tasks(len(runway_task_ids))
+    stems = {file_name.stem(one, 0) for one in runway_task_ids}
+    if len(stems) < len(runway_task_ids):
+        raise RunwayConfigurationError("Several Runway task ids give one file name. Nothing was fetched.")
+    return file_name
+
+
+def _may_be_recorded(error: RunwayError) -> bool:
     return not isinstance(error, RunwayReadRefusedError | RunwayConfigurationError)
 
 

@@ -145,11 +145,11 @@ def manifest_of(
         "finished_at": task.finished_at if task else None,
         "saved_at": saved_at,
         "files": list(files),
-        "error": None if error is None else _told(error, task),
+        "error": None if error is None else _error_entry(error, task),
     }
 
 
-def _told(error: BaseException, task: RunwayTask | None) -> ManifestError:
+def _error_entry(error: BaseException, task: RunwayTask | None) -> ManifestError:
     return {
         "type": type(error).__name__,
         "message": redact(error, limit=_LONGEST_MESSAGE),

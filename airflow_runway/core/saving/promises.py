@@ -20,7 +20,7 @@ _PASSING = frozenset({408, 425, 429})
 
 
 class Step(Enum):
-    """What to do with an answer."""
+    """What to do with a response."""
 
     #: The body is the file from the offset that was asked for.
     APPEND = "append"
@@ -80,8 +80,8 @@ def request_headers(offset: int, etag: str | None) -> dict[str, str]:
     return {"Range": f"bytes={offset}-", **({"If-Range": etag} if etag else {})}
 
 
-def read_answer(status: int, headers: Mapping[str, str], offset: int) -> tuple[Step, Promise]:
-    """What an answer is, and what it promises.
+def read_response(status: int, headers: Mapping[str, str], offset: int) -> tuple[Step, Promise]:
+    """What a response is good for, and what it promises.
 
     :param status: HTTP status.
     :param headers: names in lower case.

@@ -23,7 +23,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS = {"http": 80, "https": 443}
 #: Metadata services and neighbours: nobody serves clips there, whatever the connection's Base URL is.
-_NEVER: Final = tuple(
+_FORBIDDEN: Final = tuple(
     ipaddress.ip_network(text)
     for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
 )
@@ -44,8 +44,8 @@ def is_permitted(address: Address, *, private: bool) -> bool:
     :param address: of the host.
     :param private: whether private and loopback addresses are allowed.
     """
-    address = _really(address)
-    if address.is_multicast or address.is_unspecified or any(_within(address, net) for net in _NEVER):
+    address = _effective(address)
+    if address.is_multicast or address.is_unspecified or any(_within(address, net) for net in _FORBIDDEN):
         return False
     return private or address.is_global
 
@@ -55,10 +55,11 @@ def is_private(address: Address) -> bool:
 
     :param address: of a host.
     """
-    return not _really(address).is_global
+    return not _effective(address).is_global
 
 
-def _really(address: Address) -> Address:
+def _effective(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, where it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:
@@ -100,8 +101,8 @@ def _address(text: str) -> Address:
     return ipaddress.ip_address(text.partition("%")[0])
 
 
-class Guard:
-    """Decides for one session; :attr:`private` is set before each request.
+class AddressGuard:
+    """Decides for one session whom it may connect to; :attr:`private` is set before each request.
 
     :param home: origin of the connection's Base URL. If that is private itself (the emulator, a relay on the
         premises), so may be the outputs.
@@ -140,7 +141,7 @@ class Guard:
 class _GuardedAdapter(HTTPAdapter):
     """Hands urllib3 pools whose connections ask the guard."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
         super().__init__(max_retries=0)
 

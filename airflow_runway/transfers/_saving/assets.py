@@ -7,10 +7,14 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
-from airflow_runway.core.saving.manifest import essentials
+from airflow_runway.core.saving.manifest import file_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from airflow.sdk.types import OutletEventAccessorsProtocol
+
+    from airflow_runway.core.saving.manifest import FileFacts, Manifest
 
 
 def asset_uri(path: str) -> str:
@@ -26,7 +30,9 @@ def asset_uri(path: str) -> str:
     return f"{scheme}://{bucket}{slash}{quote(key, safe='/~:@+,!$()')}"
 
 
-def emit(outlets: Iterable[Any], events: Any, saved: Sequence[tuple[Mapping[str, Any], str]]) -> list[str]:
+def emit_asset_events(
+    outlets: Iterable[object], events: OutletEventAccessorsProtocol, saved: Sequence[tuple[Manifest, str]]
+) -> list[str]:
     """Tell Airflow of every saved file.
 
     An ``AssetAlias`` among the outlets gets one event per file, on an asset named after the file's URI; a plain
@@ -37,12 +43,16 @@ def emit(outlets: Iterable[Any], events: Any, saved: Sequence[tuple[Mapping[str,
     :param saved: manifests, each with the path where it is stored.
     :returns: URIs of the files.
     """
-    told = [essentials(manifest, entry, where) for manifest, where in saved for entry in manifest["files"]]
-    uris = [asset_uri(extra["path"]) for extra in told]
+    files = [file_facts(manifest, entry, path) for manifest, path in saved for entry in manifest["files"]]
+    uris = [asset_uri(facts["path"]) for facts in files]
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for uri, extra in zip(uris, told, strict=True):
-                events[outlet].add(Asset(name=uri, uri=uri), extra=extra)
-        elif isinstance(outlet, Asset) and told:
-            events[outlet].extra["files"] = told
+            for uri, facts in zip(uris, files, strict=True):
+                events[outlet].add(Asset(name=uri, uri=uri), extra=_extra(facts))
+        elif isinstance(outlet, Asset) and files:
+            events[outlet].extra["files"] = [_extra(facts) for facts in files]
     return uris
+
+
+def _extra(facts: FileFacts) -> dict[str, Any]:
+    return dict(facts)

@@ -1,4 +1,4 @@
-"""One output on its way into storage: gone on with after every break, counted, hashed, judged, then committed."""
+"""Downloads one output: resumes after a break, counts and hashes what comes, checks it, and commits it at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_runway.transfers._saving.fetching import BrokenOffError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_runway.transfers._saving.fetching import Answer, Fetcher
+    from airflow_runway.transfers._saving.fetching import Fetcher, OutputResponse
 
 #: Tries in a row that may bring not one new byte.
 ATTEMPTS: Final = 5
@@ -48,7 +48,7 @@ class AlreadyThereError(Exception):
 
 
 class Download:
-    """One output. Call :meth:`run` once.
+    """The download of one output. Call :meth:`run` once.
 
     :param what: what it is, for messages, e.g. ``Output 0 of Runway task x``.
     :param fetcher: this thread's.
@@ -56,7 +56,7 @@ class Download:
     :param open_sink: given the file's head and what is promised of it, opens its sink, or raises
         :class:`AlreadyThereError`.
     :param max_bytes: refuse what is larger.
-    :param pause: waits before a try; told how many tries in a row brought nothing. May raise to stop.
+    :param wait: waits before another try; told how many tries in a row brought nothing. May raise to stop.
     """
 
     def __init__(
@@ -67,18 +67,18 @@ class Download:
         open_sink: Callable[[bytes, Promise], Sink],
         *,
         max_bytes: int,
-        pause: Callable[[int], None],
+        wait: Callable[[int], None],
     ) -> None:
         self._what = what
         self._fetcher = fetcher
         self._link = link
         self._open_sink = open_sink
         self._max_bytes = max_bytes
-        self._pause = pause
+        self._wait = wait
         self._restarts = 0
         self._promise = Promise()
         self._sink: Sink | None = None
-        self._begin_anew()
+        self._reset()
 
     def run(self) -> tuple[int, str]:
         """Save it.
@@ -113,7 +113,7 @@ class Download:
             furthest = max(furthest, self._received)
             if in_vain >= ATTEMPTS or self._restarts >= ATTEMPTS:
                 break
-            self._pause(in_vain)
+            self._wait(in_vain)
         raise RunwayTransferError(
             f"{self._what} could not be fetched: {reason} (bytes that came at most: {furthest}). Nothing was saved, "
             "the generation itself is untouched, and a retry reads it for a fresh link."
@@ -121,22 +121,22 @@ class Download:
 
     def _attempt(self, url: str) -> None:
         headers = request_headers(self._received, self._promise.etag)
-        with self._fetcher.open(url, headers, self._received) as answer:
-            if answer.step is Step.RESTART:
+        with self._fetcher.open(url, headers, self._received) as response:
+            if response.step is Step.RESTART:
                 self._restart("the host does not go on from where it broke off")
-            pieces = answer.pieces()
-            self._check_size(answer.promise.size)
-            if answer.step is Step.WHOLE and self._received:
+            pieces = response.pieces()
+            self._check_size(response.promise.size)
+            if response.step is Step.WHOLE and self._received:
                 # The beginning is the same, byte by byte, so it is gone on with: what counts is the new promise.
-                pieces, self._promise = self._skipped(pieces), answer.promise
-            elif self._promise.contradicts(answer.promise):
+                pieces, self._promise = self._skipped(pieces), response.promise
+            elif self._promise.contradicts(response.promise):
                 self._restart("the host has changed the file in the meantime")
             else:
-                self._promise = answer.promise.with_more(self._promise)
-            self._take(pieces, answer)
+                self._promise = response.promise.with_more(self._promise)
+            self._take(pieces, response)
         self._verify()
 
-    def _take(self, pieces: Iterator[bytes], answer: Answer) -> None:
+    def _take(self, pieces: Iterator[bytes], response: OutputResponse) -> None:
         for piece in pieces:
             self._check_size(self._received + len(piece))
             self._received += len(piece)
@@ -147,7 +147,7 @@ class Download:
                     self._open()
             else:
                 self._sink.write(piece)
-        if not answer.promise.has_end and self._promise.size is None and self._promise.sha256 is None:
+        if not response.promise.has_end and self._promise.size is None and self._promise.sha256 is None:
             raise BrokenOffError(
                 "the host tells neither length nor digest, so nobody can say if it came whole"
             )
@@ -199,10 +199,10 @@ class Download:
         self._restarts += 1
         if self._sink is not None:
             self._sink.discard()
-        self._begin_anew()
+        self._reset()
         raise BrokenOffError(reason, link_is_dead=True)
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._sink = None
         self._received = 0
         self._hash = hashlib.sha256()

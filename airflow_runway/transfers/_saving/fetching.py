@@ -11,10 +11,15 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from airflow_runway.core.redaction import redact
-from airflow_runway.core.saving.promises import Promise, Step, read_answer
+from airflow_runway.core.saving.promises import Promise, Step, read_response
 from airflow_runway.exceptions import RunwayTransferRefusedError
 from airflow_runway.hooks._transport import request_options
-from airflow_runway.transfers._saving.address_guard import ForbiddenAddressError, Guard, addresses, origin
+from airflow_runway.transfers._saving.address_guard import (
+    AddressGuard,
+    ForbiddenAddressError,
+    addresses,
+    origin,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,10 +44,10 @@ class BrokenOffError(Exception):
         self.link_is_dead = link_is_dead
 
 
-class Answer:
-    """A readable answer.
+class OutputResponse:
+    """A response whose body is an output, or the rest of one.
 
-    :param step: ``APPEND``, ``WHOLE`` or ``RESTART``.
+    :param step: what to do with it: ``APPEND``, ``WHOLE`` or ``RESTART``.
     :param promise: what it says of the whole file.
     :param response: its body unread.
     :param check: called for each piece; may raise to stop.
@@ -80,7 +85,7 @@ class Fetcher:
     def __init__(self, settings: ConnectionSettings, check: Callable[[], None]) -> None:
         self._settings = settings
         self._check = check
-        self._guard = Guard(origin(settings.base_url))
+        self._guard = AddressGuard(origin(settings.base_url))
         self._session = requests.Session()
         # An auth object of our own keeps a .netrc entry from adding a credential.
         self._session.auth = lambda request: request
@@ -94,7 +99,7 @@ class Fetcher:
         self._session.close()
 
     @contextmanager
-    def open(self, url: str, headers: Mapping[str, str], offset: int) -> Iterator[Answer]:
+    def open(self, url: str, headers: Mapping[str, str], offset: int) -> Iterator[OutputResponse]:
         """Ask for a file, or the rest of one.
 
         :param url: a signed output URL.
@@ -108,7 +113,7 @@ class Fetcher:
             response = self._get(url, headers, private=private)
             with response:
                 lower = {name.lower(): value for name, value in response.headers.items()}
-                step, promise = read_answer(response.status_code, lower, offset)
+                step, promise = read_response(response.status_code, lower, offset)
                 if step is not Step.REDIRECT:
                     yield self._usable(step, promise, response)
                     return
@@ -121,11 +126,11 @@ class Fetcher:
                 _check_redirect(url, target)
                 url = target
 
-    def _usable(self, step: Step, promise: Promise, response: requests.Response) -> Answer:
+    def _usable(self, step: Step, promise: Promise, response: requests.Response) -> OutputResponse:
         if step in (Step.AGAIN, Step.FRESH_LINK):
             reason = f"the host answered HTTP {response.status_code}"
             raise BrokenOffError(reason, link_is_dead=step is Step.FRESH_LINK)
-        return Answer(step, promise, response, self._check)
+        return OutputResponse(step, promise, response, self._check)
 
     def _get(self, url: str, headers: Mapping[str, str], *, private: bool) -> requests.Response:
         self._check()

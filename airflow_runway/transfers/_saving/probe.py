@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from airflow_runway.core.media.types import family
+from airflow_runway.core.saving.manifest import Measures
 
 #: Media type → what FFmpeg calls its container; it must not guess, and must not follow playlists.
 _CONTAINERS: Final = {
@@ -30,9 +31,11 @@ _CONTAINERS: Final = {
 }
 #: Bytes that FFmpeg may read to find out what is in a container.
 _PROBE_BYTES: Final = 2**20
+#: FFmpeg counts the duration of a container in these, per second.
+_MICROSECONDS: Final = 1_000_000
 
 
-def measure(file: Any, media_type: str) -> dict[str, float | int]:
+def measure(file: IO[bytes], media_type: str) -> Measures:
     """What can be found out about a file.
 
     :param file: open for reading, seekable.
@@ -47,29 +50,47 @@ def measure(file: Any, media_type: str) -> dict[str, float | int]:
     return {}
 
 
-def _picture(file: Any) -> dict[str, float | int]:
+def _picture(file: IO[bytes]) -> Measures:
     from PIL import Image
 
     with Image.open(file) as image:
         return {"width": image.width, "height": image.height}
 
 
-def _clip(file: Any, container: str) -> dict[str, float | int]:
+def _clip(file: IO[bytes], container: str) -> Measures:
     import av
 
+    found = Measures()
     options = {"probesize": str(_PROBE_BYTES), "analyzeduration": "1000000"}
-    found: dict[str, float | int | None] = {}
     with av.open(file, "r", format=container, options=options) as opened:
-        if opened.duration:
-            found["duration"] = _rounded(opened.duration / 1_000_000)
+        duration = _positive((opened.duration or 0) / _MICROSECONDS)
         for stream in opened.streams.video[:1]:
-            found |= {"width": stream.width or None, "height": stream.height or None}
-            if stream.average_rate:
-                found["fps"] = _rounded(float(stream.average_rate))
-            if stream.duration and stream.time_base:
-                found["duration"] = _rounded(float(stream.duration * stream.time_base))
-    return {name: value for name, value in found.items() if value is not None}
+            if stream.width:
+                found["width"] = stream.width
+            if stream.height:
+                found["height"] = stream.height
+            if (fps := _positive(as_float(stream.average_rate))) is not None:
+                found["fps"] = fps
+            own = _positive((stream.duration or 0) * as_float(stream.time_base))
+            duration = duration if own is None else own
+    if duration is not None:
+        found["duration"] = duration
+    return found
 
 
-def _rounded(value: float) -> float | None:
+def as_float(rational: Any) -> float:
+    """A fraction as a number: ``fractions.Fraction`` up to PyAV 18, a type of its own from 19 on.
+
+    :param rational: has ``numerator`` and ``denominator``, or can be turned into a float; ``None`` is unknown.
+    :returns: its value; 0.0 where it is unknown or has none.
+    """
+    if rational is None:
+        return 0.0
+    numerator, denominator = getattr(rational, "numerator", None), getattr(rational, "denominator", None)
+    if numerator is None or denominator is None:
+        return float(rational)
+    return float(numerator / denominator) if denominator else 0.0
+
+
+def _positive(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) and value > 0 else None

@@ -4,70 +4,80 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Protocol
 
-import tenacity
-
+from airflow_runway.core.endings import Cancelled, Failed, NotFound, Succeeded, ending_of
+from airflow_runway.core.limits import READ_ATTEMPTS
 from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.models import TaskStatus
-from airflow_runway.core.protocol.errors import unhappy_ending
-from airflow_runway.core.saving.manifest import complete_files, file_entry, manifest_of
-from airflow_runway.exceptions import RunwayError, RunwayTaskLostError, RunwayTransferError
-from airflow_runway.transfers._saving.download import AlreadyThereError, Download, media_type_of
+from airflow_runway.core.saving.manifest import complete_manifest, manifest_of
+from airflow_runway.exceptions import (
+    RunwayError,
+    RunwayTaskLostError,
+    RunwayTransferError,
+    error_of,
+    runway_errors,
+)
+from airflow_runway.hooks._ports import HasSettings
 from airflow_runway.transfers._saving.fetching import Fetcher
-from airflow_runway.transfers._saving.outcome import Generation
-from airflow_runway.transfers._saving.probe import measure
+from airflow_runway.transfers._saving.outcome import SaveOutcome
+from airflow_runway.transfers._saving.output import OutputJob, save_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from tenacity.wait import wait_base
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_runway.core.models import RunwayTask
+    from airflow_runway.core.saving.manifest import FileEntry, Manifest
     from airflow_runway.core.saving.naming import FileName
-    from airflow_runway.core.saving.promises import Promise
-    from airflow_runway.hooks.runway import RunwayHook
-    from airflow_runway.transfers._saving.destination import Destination, StoredFile
+    from airflow_runway.hooks._ports import ReadsTasks
+    from airflow_runway.telemetry import Log
+    from airflow_runway.transfers._saving.destination import Destination
 
-#: Tries of a read.
-READS: Final = 3
+#: Threads at most, whatever was asked for.
+_MOST_THREADS = 32
 
 
-class Saving:
-    """Saves generations, at most some files at a time.
+class SaverHook(HasSettings, Protocol):
+    """Knows the connection, and gives each thread something of its own to read generations with."""
+
+    def detached(self, timeout: float) -> ReadsTasks:
+        """The same connection over a session of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaverOptions:
+    """How generations are saved."""
+
+    #: How files are named.
+    file_name: FileName
+    #: For the manifest: the route that the generations were submitted to; ``None`` if unknown.
+    route: str | None
+    #: Larger files are refused.
+    max_bytes: int
+    #: How many reads or downloads run at once, at most 32.
+    max_concurrency: int
+    #: Seconds to wait after so many tries in vain, from 1, before one file is tried again.
+    pause: Callable[[int], float]
+
+
+class Saver:
+    """Saves generations, at most some files at a time. Call :meth:`run` once.
 
     :param hook: of the connection; each thread works with one of its own.
     :param destination: the folder.
-    :param file_name: how files are named.
-    :param route: for the manifest.
-    :param max_bytes: refuse larger files.
-    :param max_concurrency: how many reads or downloads run at once.
-    :param pauses: between the tries of one file.
+    :param options: how.
     :param log: the task's.
     """
 
-    def __init__(
-        self,
-        hook: RunwayHook,
-        destination: Destination,
-        file_name: FileName,
-        *,
-        route: str | None,
-        max_bytes: int,
-        max_concurrency: int,
-        pauses: wait_base,
-        log: Any,
-    ) -> None:
+    def __init__(self, hook: SaverHook, destination: Destination, options: SaverOptions, log: Log) -> None:
         self._hook = hook
         self._settings = hook.settings
         self._destination = destination
-        self._file_name = file_name
-        self._route = route
-        self._max_bytes = max_bytes
-        self._max_concurrency = max_concurrency
-        self._pauses = pauses
+        self._options = options
         self._log = log
         self._local = threading.local()
         self._fetchers: list[Fetcher] = []
@@ -77,218 +87,183 @@ class Saving:
         """Let all threads end soon, leaving no half file."""
         self._stopped.set()
 
-    def run(self, runway_task_ids: Sequence[str]) -> list[Generation]:
+    def run(self, runway_task_ids: Sequence[str]) -> list[SaveOutcome]:
         """Save all outputs of some generations.
 
         :param runway_task_ids: different ones.
         :returns: how each came out, in the order of the ids; our errors are in there.
         """
-        generations = [Generation(runway_task_id) for runway_task_id in runway_task_ids]
-        with ThreadPoolExecutor(min(self._max_concurrency, 32), "runway-transfer") as pool:
+        outcomes = [SaveOutcome(runway_task_id) for runway_task_id in runway_task_ids]
+        with ThreadPoolExecutor(min(self._options.max_concurrency, _MOST_THREADS), "runway-transfer") as pool:
             try:
-                self._all(pool, [partial(self._prepare, one) for one in generations])
-                self._destination.sweep([stem for one in generations for stem in self._stems(one)])
-                self._all(pool, [job for one in generations for job in self._jobs(one)])
-                self._all(pool, [partial(self._finish, one) for one in generations])
+                _run_all(pool, [partial(self._prepare, one) for one in outcomes])
+                # Looked at once per run: what another worker begins meanwhile is its own business.
+                self._destination.sweep([stem for one in outcomes for stem in self._stems(one)])
+                _run_all(pool, [job for one in outcomes for job in self._jobs(one)])
+                _run_all(pool, [partial(self._finish, one) for one in outcomes])
             finally:
                 self._stopped.set()
                 pool.shutdown(cancel_futures=True)
                 for fetcher in self._fetchers:
                     fetcher.close()
-        return generations
+        return outcomes
 
-    def record_failure(self, generation: Generation) -> dict[str, Any]:
+    @runway_errors()
+    def record_failure(self, outcome: SaveOutcome) -> Manifest:
         """Write the manifest of a generation that could not be saved, or not completely.
 
-        :param generation: one with an error.
+        :param outcome: one with an error.
         :returns: the manifest.
+        :raises RunwayTransferError: it could not be stored.
         """
-        generation.manifest = self._manifest(generation)
-        self._destination.write_document(self.manifest_name(generation), generation.manifest)
-        return generation.manifest
+        outcome.manifest = self._manifest(outcome)
+        self._destination.write_document(self.manifest_name(outcome), outcome.manifest)
+        return outcome.manifest
 
-    def manifest_name(self, generation: Generation) -> str:
+    @runway_errors()
+    def manifest_name(self, outcome: SaveOutcome) -> str:
         """Where the manifest of a generation lies, relative to the destination.
 
-        :param generation: any.
+        :param outcome: any.
         """
-        return self._file_name.manifest(generation.id)
+        return self._options.file_name.manifest(outcome.id)
 
-    @staticmethod
-    def _all(pool: ThreadPoolExecutor, jobs: Sequence[Callable[[], None]]) -> None:
-        left = {pool.submit(job) for job in jobs}
-        while left:
-            done, left = wait(left, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
+    def _prepare(self, outcome: SaveOutcome) -> None:
+        """Find what is saved already, or read the generation for its links."""
+        with _errors_into(outcome):
+            outcome.manifest = self._earlier_manifest(outcome)
+            if outcome.manifest is None:
+                outputs = len(self._read(outcome).output)
+                self._options.file_name.check_outputs(outputs)
+                # A name that is too long, say, is found out before the first byte.
+                self._output_stems(outcome.id, outputs)
 
-    def _prepare(self, generation: Generation) -> None:
-        try:
-            generation.manifest = self._manifest_of_before(generation)
-            if generation.manifest is None:
-                generation.task = self._read(generation)
-                self._file_name.check_outputs(len(generation.task.output))
-        except RunwayError as error:
-            generation.errors.append(error)
-
-    def _stems(self, generation: Generation) -> list[str]:
-        """What is about to be written, so may have been left half by a killed worker. Looked at once per run:
-        what another worker begins meanwhile is its own business.
-        """
-        if generation.task is None:
+    def _stems(self, outcome: SaveOutcome) -> list[str]:
+        """What is about to be written, so may have been left half by a killed worker."""
+        if outcome.task is None:
             return []
-        stems = [self._file_name.stem(generation.id, index) for index in range(len(generation.task.output))]
-        return [*stems, self.manifest_name(generation)]
+        # What has failed gets a manifest at most, and may have no names for its outputs.
+        stems = [] if outcome.errors else self._output_stems(outcome.id, len(outcome.task.output))
+        return [*stems, self.manifest_name(outcome)]
 
-    def _jobs(self, generation: Generation) -> list[Callable[[], None]]:
-        if generation.manifest is not None or generation.task is None or generation.errors:
+    def _output_stems(self, runway_task_id: str, outputs: int) -> list[str]:
+        return [self._options.file_name.stem(runway_task_id, index) for index in range(outputs)]
+
+    def _jobs(self, outcome: SaveOutcome) -> list[Callable[[], None]]:
+        if outcome.manifest is not None or outcome.task is None or outcome.errors:
             return []
-        return [partial(self._save, generation, index) for index in range(len(generation.task.output))]
+        return [partial(self._save, outcome, index) for index in range(len(outcome.task.output))]
 
-    def _save(self, generation: Generation, index: int) -> None:
-        try:
-            generation.files[index] = _Output(self, generation, index).save()
-        except RunwayError as error:
-            generation.errors.append(error)
+    def _save(self, outcome: SaveOutcome, index: int) -> None:
+        with _errors_into(outcome):
+            outcome.files[index] = save_output(
+                OutputJob(
+                    outcome.id,
+                    index,
+                    self._destination,
+                    self._options.file_name,
+                    self._own_fetcher(),
+                    read=lambda dead: self._read(outcome) if dead else outcome.task,
+                    wait=self._wait,
+                    max_bytes=self._options.max_bytes,
+                    log=self._log,
+                )
+            )
 
-    def _finish(self, generation: Generation) -> None:
-        if generation.manifest is not None or generation.errors:
+    def _finish(self, outcome: SaveOutcome) -> None:
+        if outcome.manifest is not None or outcome.errors:
             return
-        try:
-            manifest = self._manifest(generation)
-            self._destination.write_document(self.manifest_name(generation), manifest)
-            generation.manifest = manifest
-        except RunwayError as error:
-            generation.errors.append(error)
+        with _errors_into(outcome):
+            manifest = self._manifest(outcome)
+            self._destination.write_document(self.manifest_name(outcome), manifest)
+            outcome.manifest = manifest
 
-    def _manifest(self, generation: Generation) -> dict[str, Any]:
+    def _manifest(self, outcome: SaveOutcome) -> Manifest:
         return manifest_of(
-            generation.id,
-            generation.task,
-            [generation.files[index] for index in sorted(generation.files)],
+            outcome.id,
+            outcome.task,
+            [outcome.files[index] for index in sorted(outcome.files)],
             gateway=self._settings.gateway.name,
-            route=self._route,
+            route=self._options.route,
             saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            error=generation.error,
+            error=outcome.error,
         )
 
-    def _manifest_of_before(self, generation: Generation) -> dict[str, Any] | None:
+    def _earlier_manifest(self, outcome: SaveOutcome) -> Manifest | None:
         """The manifest of an earlier run, if everything that it tells of is still there."""
-        document = self._destination.read_document(self.manifest_name(generation))
-        files = complete_files(document, generation.id)
-        if files is None or not all(self._is_there(generation, entry) for entry in files):
+        document = self._destination.read_document(self.manifest_name(outcome))
+        manifest = complete_manifest(document, outcome.id)
+        if manifest is None or not all(self._is_there(outcome, entry) for entry in manifest["files"]):
             return None
-        self._log.info("Runway task %s is saved already: nothing is downloaded.", generation.id)
-        manifest: dict[str, Any] = document
+        self._log.info("Runway task %s is saved already: nothing is downloaded.", outcome.id)
         return manifest
 
-    def _is_there(self, generation: Generation, entry: dict[str, Any]) -> bool:
+    def _is_there(self, outcome: SaveOutcome, entry: FileEntry) -> bool:
         if entry["media_type"] not in EXTENSIONS:
             return False
-        name = self._file_name.name(generation.id, entry["index"], entry["media_type"])
-        here = bool(entry["path"] == str(self._destination.path(name)))
-        return here and self._destination.size(name) == int(entry["bytes"])
+        name = self._options.file_name.name(outcome.id, entry["index"], entry["media_type"])
+        here = entry["path"] == str(self._destination.path(name))
+        return here and self._destination.size(name) == entry["bytes"]
 
-    def _read(self, generation: Generation) -> RunwayTask:
+    def _read(self, outcome: SaveOutcome) -> RunwayTask:
         """The generation, read anew, with fresh links."""
-        task = self._own_hook().get_task(generation.id, attempts=READS)
-        generation.task = task
-        if (error := unhappy_ending(task)) is not None:
-            raise error
-        if task.status is TaskStatus.GONE:
+        task = outcome.task = self._own_hook().get_task(outcome.id, attempts=READ_ATTEMPTS)
+        ending = ending_of(task)
+        if isinstance(ending, Succeeded):
+            return task
+        if isinstance(ending, Failed | Cancelled):
+            raise error_of(ending.error)
+        if isinstance(ending, NotFound) and task.status is TaskStatus.GONE:
             raise RunwayTaskLostError(
                 f"The gateway does not know Runway task {task.id} (any more): it was deleted or cancelled, or is "
                 "another account's. Nothing could be saved. It may have been charged.",
                 task=task,
             )
-        if task.status is not TaskStatus.SUCCEEDED:
-            raise RunwayTransferError(
-                f"Runway task {task.id} has no result to save: it is {task.status}. Put a RunwayTaskSensor before "
-                "this task; a retry reads it again."
-            )
-        return task
+        raise RunwayTransferError(
+            f"Runway task {task.id} has no result to save: it is {task.status}. Put a RunwayTaskSensor before "
+            "this task; a retry reads it again."
+        )
 
-    def _own_hook(self) -> RunwayHook:
-        hook: RunwayHook | None = getattr(self._local, "hook", None)
+    def _own_hook(self) -> ReadsTasks:
+        """The hook of the thread that asks."""
+        hook: ReadsTasks | None = getattr(self._local, "hook", None)
         if hook is None:
             hook = self._local.hook = self._hook.detached(self._settings.timeout)
         return hook
 
     def _own_fetcher(self) -> Fetcher:
+        """The fetcher of the thread that asks."""
         fetcher: Fetcher | None = getattr(self._local, "fetcher", None)
         if fetcher is None:
-            fetcher = self._local.fetcher = Fetcher(self._settings, self._check)
+            fetcher = self._local.fetcher = Fetcher(self._settings, self._check_not_stopped)
             self._fetchers.append(fetcher)
         return fetcher
 
-    def _check(self) -> None:
+    def _check_not_stopped(self) -> None:
         if self._stopped.is_set():
             raise RunwayTransferError(
                 "The transfer was stopped. What was complete is saved, the rest left no file, and the generations "
                 "themselves are untouched."
             )
 
-    def _pause(self, tries: int) -> None:
-        state = tenacity.RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
-        state.attempt_number = max(1, tries)
-        self._stopped.wait(self._pauses(state))
-        self._check()
+    def _wait(self, tries: int) -> None:
+        self._stopped.wait(self._options.pause(max(1, tries)))
+        self._check_not_stopped()
 
 
-class _Output:
-    """One output of a generation on its way."""
+def _run_all(pool: ThreadPoolExecutor, jobs: Sequence[Callable[[], None]]) -> None:
+    left = {pool.submit(job) for job in jobs}
+    while left:
+        done, left = wait(left, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
 
-    def __init__(self, saving: Saving, generation: Generation, index: int) -> None:
-        self._saving = saving
-        self._generation = generation
-        self._index = index
-        self._what = f"Output {index} of Runway task {generation.id}"
-        self._name = self._media_type = ""
 
-    def save(self) -> dict[str, Any]:
-        """Save it, unless it is there; returns its entry in the manifest."""
-        saving = self._saving
-        size, sha256 = Download(
-            self._what,
-            saving._own_fetcher(),
-            self._link,
-            self._open,
-            max_bytes=saving._max_bytes,
-            pause=saving._pause,
-        ).run()
-        path = str(saving._destination.path(self._name))
-        saving._log.info("%s: %s, %d bytes.", self._what, path, size)
-        try:
-            with saving._destination.reading(self._name) as file:
-                measures = measure(file, self._media_type)
-        except OSError:
-            measures = {}
-        return file_entry(self._index, path, size, sha256, self._media_type, measures)
-
-    def _link(self, dead: bool) -> str:
-        task = self._saving._read(self._generation) if dead else self._generation.task
-        if task is None or self._index >= len(task.output):
-            raise RunwayTransferError(f"{self._what} is no longer shown by the gateway. A retry looks again.")
-        return task.output[self._index]
-
-    def _open(self, head: bytes, promise: Promise) -> StoredFile:
-        saving = self._saving
-        self._media_type = media_type_of(head, self._what)
-        self._name = saving._file_name.name(self._generation.id, self._index, self._media_type)
-        if (digest := self._digest_of_before(head, promise)) is not None:
-            saving._log.info("%s is saved already: it is not downloaded again.", self._what)
-            raise AlreadyThereError(promise.size or 0, digest)
-        stem = saving._file_name.stem(self._generation.id, self._index)
-        return saving._destination.open(self._name, stem, self._media_type)
-
-    def _digest_of_before(self, head: bytes, promise: Promise) -> str | None:
-        """The digest of a file that an earlier try has saved before it was killed."""
-        destination = self._saving._destination
-        if promise.size is None or destination.size(self._name) != promise.size:
-            return None
-        # Under a name that only this output can have, size and beginning are enough: files appear whole.
-        ours_alone = "runway_task_id" in self._saving._file_name.fields
-        if (promise.sha256 is None and not ours_alone) or not destination.begins_with(self._name, head):
-            return None
-        digest = destination.sha256(self._name)
-        return digest if promise.sha256 in (None, bytes.fromhex(digest)) else None
+@contextmanager
+def _errors_into(outcome: SaveOutcome) -> Iterator[None]:
+    """Around what is done for one generation: our errors are noted there, and do not stop the others."""
+    try:
+        with runway_errors():
+            yield
+    except RunwayError as error:
+        outcome.errors.append(error)

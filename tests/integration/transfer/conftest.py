@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-import tenacity
 from integration.support import connection_to
 from integration.transfer.storages import CONNECTION, Bucket, Folder, s3_connection
 
@@ -35,7 +34,7 @@ def save(emulator, storage, monkeypatch):
         operator = RunwayToObjectStorageOperator(
             task_id="save", runway_task_id=runway_task_id, destination=storage.url, **fields
         )
-        operator.pause_between_tries = tenacity.wait_none()
+        operator.pause_between_tries = lambda tries: 0
         return operator.execute({"ti": FakeTaskInstance()})
 
     return run

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 
 import pytest
-import tenacity
 from unit.scripted import Scripted
 
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
@@ -14,6 +13,12 @@ CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 20
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 MP4 = {"Content-Type": "video/mp4"}
 GOOD = Scripted(200, CLIP, MP4)
+#: An error page that comes as a success.
+PAGE = Scripted(200, b"<html>sorry</html>", MP4)
+GONE = Scripted(404, {"error": "Task not found."})
+FAILED = Scripted(
+    200, {"id": "t1", "status": "FAILED", "failure": "Flagged.", "failureCode": "SAFETY.INPUT.TEXT"}
+)
 
 
 class ByPath:
@@ -78,7 +83,7 @@ def save(world, context, tmp_path):
                 **fields,
             }
         )
-        operator.pause_between_tries = tenacity.wait_none()
+        operator.pause_between_tries = lambda tries: 0
         return operator.execute(context)
 
     return run

@@ -6,8 +6,8 @@ import pickle
 from datetime import datetime
 
 import pytest
-from unit.scripted import KEY, Scripted
-from unit.transfers.conftest import CLIP, GOOD, MP4, PNG
+from unit.scripted import Scripted
+from unit.transfers.conftest import CLIP, FAILED, GONE, GOOD, PAGE
 
 from airflow_runway.exceptions import (
     RunwayConfigurationError,
@@ -17,12 +17,9 @@ from airflow_runway.exceptions import (
     RunwayTransferError,
     RunwayTransferRefusedError,
 )
-from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
-
-PAGE = Scripted(200, b"<html>sorry</html>", MP4)
-GONE = Scripted(404, {"error": "Task not found."})
-FAILED = Scripted(
-    200, {"id": "t1", "status": "FAILED", "failure": "Flagged.", "failureCode": "SAFETY.INPUT.TEXT"}
+from airflow_runway.transfers.runway_to_object_storage import (
+    RunwayToObjectStorageOperator,
+    pause_before_retry,
 )
 
 
@@ -60,127 +57,6 @@ def test_the_manifest_describes_what_is_there(save, tmp_path, saved):
     assert stored.pop("saved_at")
     assert stored == manifest
     assert saved() == ["t1-0.mp4", "t1.manifest.json"]
-
-
-def test_every_output_is_saved_under_what_it_is(save, world, saved):
-    world.outputs = 3
-    world.files["/out/t1/1"].append(Scripted(200, PNG, MP4))
-    manifest = save(max_concurrency=3)
-    assert [entry["media_type"] for entry in manifest["files"]] == ["video/mp4", "image/png", "video/mp4"]
-    assert saved() == ["t1-0.mp4", "t1-1.png", "t1-2.mp4", "t1.manifest.json"]
-
-
-def test_the_key_stays_at_home(save, connected, tmp_path, monkeypatch):
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("NETRC", str(netrc))
-    save()
-    read, download = connected.arrived
-    assert read.headers["authorization"] == f"Bearer {KEY}"
-    assert "authorization" not in download.headers
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        Scripted(403, b"<Error>expired</Error>", {"Content-Type": "application/xml"}),
-        PAGE,
-        Scripted(200, b'{"error": "sorry"}', {"Content-Type": "image/png"}),
-        Scripted(200, CLIP, MP4, missing=10),
-        Scripted(200, b"", MP4),
-        Scripted(drop=True),
-        Scripted(500, b""),
-        Scripted(200, CLIP, {**MP4, "Content-Encoding": "gzip"}),
-        Scripted(200, CLIP, {**MP4, "Digest": f"SHA-256={'A' * 43}="}),
-    ],
-)
-class TestBadDownloads:
-    def test_what_passes_is_overcome(self, bad, save, saved):
-        manifest = save(bad, bad, GOOD)
-        assert manifest["files"][0]["bytes"] == len(CLIP)
-        assert saved() == ["t1-0.mp4", "t1.manifest.json"]
-
-    def test_nothing_wrong_is_ever_left(self, bad, save, saved, world):
-        with pytest.raises(RunwayTransferError) as caught:
-            save(bad)
-        assert "untouched" in str(caught.value)
-        assert "secret" not in str(caught.value)
-        assert saved() == []
-        # Whatever it was, a fresh link was tried.
-        assert len({download.path for download in world.downloads()}) > 1
-        assert len(world.downloads()) <= 6
-
-
-def test_a_break_is_gone_on_with_the_same_link_first(save, world):
-    save(Scripted(200, CLIP, MP4, missing=10), GOOD)
-    first, second = world.downloads()
-    assert first.path == second.path
-    assert second.headers["range"] == f"bytes={len(CLIP)}-"
-
-
-def test_the_file_has_changed_in_the_meantime(save, world, saved, tmp_path):
-    """A 200 where a 206 was asked for: its beginning tells whether it is the same file."""
-    other = CLIP[:-1] + b"\0"
-    manifest = save(Scripted(200, CLIP, MP4, missing=10), Scripted(200, other, MP4))
-    assert manifest["files"][0]["sha256"] == hashlib.sha256(other).hexdigest()
-    assert (tmp_path / "clips/today/t1-0.mp4").read_bytes() == other
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        Scripted(206, CLIP[:5], {"Content-Range": f"bytes 0-4/{len(CLIP)}"}),
-        Scripted(206, CLIP[5:], {"Content-Range": f"bytes {len(CLIP)}-9999/10000"}),
-        Scripted(416, b"", {"Content-Range": f"bytes */{len(CLIP)}"}),
-    ],
-)
-def test_a_part_that_does_not_fit_is_not_used(part, save, tmp_path):
-    save(Scripted(200, CLIP, {**MP4, "ETag": '"one"'}, missing=10), part, GOOD)
-    assert (tmp_path / "clips/today/t1-0.mp4").read_bytes() == CLIP
-
-
-def test_media_that_nobody_knows_is_refused_at_once(save, world, saved):
-    with pytest.raises(RunwayTransferRefusedError, match="begins like no media file"):
-        save(Scripted(200, b"MZ\x90\x00" * 2000, MP4))
-    assert len(world.downloads()) == 1
-    assert saved() == []
-
-
-@pytest.mark.parametrize("headers", [MP4, {**MP4, "Transfer-Encoding": ""}])
-def test_what_is_too_large_is_refused(headers, save, saved):
-    with pytest.raises(RunwayTransferRefusedError, match="above max_bytes"):
-        save(Scripted(200, CLIP, headers), max_bytes=len(CLIP) - 1)
-    assert saved() == []
-    assert save(GOOD, max_bytes=len(CLIP))["files"][0]["bytes"] == len(CLIP)
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "http://169.254.169.254/",
-        "//169.254.169.254/x",
-        "http://127.0.0.1:1/",
-        "ftp://127.0.0.1/",
-        "file:///etc/passwd",
-    ],
-)
-def test_redirects_to_where_nobody_may_go(location, save, saved):
-    with pytest.raises(RunwayTransferRefusedError):
-        save(Scripted(302, b"", {"Location": location}))
-    assert saved() == []
-
-
-def test_redirects_on_the_same_host_are_followed(save, world, saved):
-    world.files["/out/elsewhere"].append(GOOD)
-    save(Scripted(302, b"", {"Location": "/out/elsewhere"}))
-    assert saved() == ["t1-0.mp4", "t1.manifest.json"]
-
-
-def test_redirects_in_a_circle(save, world):
-    with pytest.raises(RunwayTransferRefusedError, match="more than 3 times"):
-        save(Scripted(302, b"", {"Location": "/out/t1/0"}))
-    assert len(world.downloads()) == 4
 
 
 class TestEndings:
@@ -243,6 +119,13 @@ def test_it_can_be_copied_and_templated():
         operator.template_fields
     )
     assert pickle.loads(pickle.dumps(operator.prepare_for_execution())).file_name == operator.file_name
+
+
+def test_pauses_between_tries_grow_up_to_half_a_minute():
+    for tries, longest in ((1, 1), (2, 2), (5, 16), (6, 30), (500, 30)):
+        assert all(0 <= pause_before_retry(tries) <= longest for _ in range(50))
+    operator = RunwayToObjectStorageOperator(task_id="x", runway_task_id="t", destination="d")
+    assert operator.pause_between_tries is pause_before_retry
 
 
 class Lazy:
@@ -370,37 +253,3 @@ class TestRunningAgain:
         assert save()["files"][0]["path"] == f"file://{folder}/t1-0.mp4"
         assert (folder / "t1-0.mp4").read_bytes() == CLIP
         assert len(world.downloads()) == 2
-
-    def test_leftovers_of_a_killed_worker_are_swept(self, save, tmp_path, saved):
-        folder = tmp_path / "clips" / "today"
-        folder.mkdir(parents=True)
-        for name in (
-            ".t1-0.0a1b2c.partial",
-            ".t1.manifest.json.0a1b2c.partial",
-            ".t11-0.0a1b2c.partial",
-            "mine",
-        ):
-            (folder / name).write_bytes(b"half")
-        save()
-        assert saved() == [".t11-0.0a1b2c.partial", "mine", "t1-0.mp4", "t1.manifest.json"]
-
-    def test_a_name_that_others_may_have_used_needs_a_digest(self, save, world, tmp_path):
-        folder = tmp_path / "clips" / "today"
-        folder.mkdir(parents=True)
-        other = CLIP[:-1] + b"\0"
-        (folder / "latest.mp4").write_bytes(other)
-        save(file_name="latest{extension}")
-        assert (folder / "latest.mp4").read_bytes() == CLIP
-
-
-def test_a_folder_in_the_way_is_left_alone(save, tmp_path, saved):
-    (tmp_path / "clips/today/t1-0.mp4").mkdir(parents=True)
-    with pytest.raises(RunwayTransferRefusedError, match="is a folder"):
-        save()
-    assert saved() == []
-
-
-def test_a_destination_that_takes_nothing(save, tmp_path, saved):
-    (tmp_path / "clips").write_text("a file where the folder should be")
-    with pytest.raises(RunwayTransferError, match="could not be"):
-        save()

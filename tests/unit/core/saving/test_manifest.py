@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_runway.core.saving.manifest import complete_files, essentials, file_entry, manifest_of
-from airflow_runway.exceptions import RunwayTransferError
-from airflow_runway.models import RunwayTask, TaskStatus
-from airflow_runway.transfers._saving.assets import asset_uri
+from airflow_runway.core.models import RunwayTask, TaskStatus
+from airflow_runway.core.saving.manifest import complete_manifest, file_entry, file_facts, manifest_of
 
 ENTRY = file_entry(
     0, "s3://aws@bucket/t1-0.mp4", 7, "0" * 64, "video/mp4", {"width": 2, "height": 1, "fps": 24.0}
@@ -26,13 +24,14 @@ def test_it_is_plain_json():
     whole = manifest()
     assert json.loads(json.dumps(whole)) == whole
     assert whole["finished_at"] == "2026-01-01T00:00:00+00:00"
-    assert complete_files(whole, "t1") == [ENTRY]
+    assert complete_manifest(whole, "t1") == whole
+    assert whole["files"] == [ENTRY]
 
 
 def test_errors_carry_no_signed_query():
-    error = RunwayTransferError("https://cdn.example/clip.mp4?_jwt=secret was bad")
-    told = manifest(error=error)["error"]
-    assert told["message"] == "https://cdn.example/clip.mp4?… was bad"
+    error = manifest(error=ValueError("https://cdn.example/clip.mp4?_jwt=secret was bad"))["error"]
+    assert error["message"] == "https://cdn.example/clip.mp4?… was bad"
+    assert error["type"] == "ValueError"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_errors_carry_no_signed_query():
     ],
 )
 def test_what_is_no_complete_manifest_of_ours(change):
-    assert complete_files({**manifest(), **change}, "t1") is None
+    assert complete_manifest({**manifest(), **change}, "t1") is None
 
 
 JSON = st.recursive(
@@ -65,12 +64,12 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_document_is_looked_at(document):
-    files = complete_files(document, "t1")
-    assert files is None or all(isinstance(entry["path"], str) for entry in files)
+    found = complete_manifest(document, "t1")
+    assert found is None or all(isinstance(entry["path"], str) for entry in found["files"])
 
 
 def test_what_an_event_carries():
-    extra = essentials(manifest(), ENTRY, "s3://aws@bucket/t1.manifest.json")
+    extra = file_facts(manifest(), ENTRY, "s3://aws@bucket/t1.manifest.json")
     assert extra == {
         "runway_task_id": "t1",
         "gateway": "cometapi",
@@ -85,17 +84,3 @@ def test_what_an_event_carries():
         "fps": 24.0,
         "manifest": "s3://aws@bucket/t1.manifest.json",
     }
-
-
-@pytest.mark.parametrize(
-    ("path", "uri"),
-    [
-        ("s3://aws_conn@bucket/a/b.mp4", "s3://bucket/a/b.mp4"),
-        ("s3://bucket/a b/é.mp4", "s3://bucket/a%20b/%C3%A9.mp4"),
-        ("file:///data/x@y/b.mp4", "file:///data/x@y/b.mp4"),
-        ("/data/b.mp4", "file:///data/b.mp4"),
-        ("s3://bucket/b.mp4?versionId=7", "s3://bucket/b.mp4%3FversionId%3D7"),
-    ],
-)
-def test_uris_of_assets(path, uri):
-    assert asset_uri(path) == uri

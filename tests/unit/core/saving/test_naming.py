@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_runway.core.facts import CoreError, ErrorKind
 from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, LONGEST_SEGMENT, FileName
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayTransferRefusedError
 
 
 @pytest.mark.parametrize(
@@ -39,26 +39,38 @@ def test_names(pattern, name, manifest):
     ],
 )  # fmt: skip
 def test_what_is_no_name_is_refused(pattern):
-    with pytest.raises(RunwayConfigurationError, match="Nothing was fetched"):
+    with pytest.raises(CoreError, match="Nothing was fetched") as caught:
         FileName.parse(pattern)
+    assert caught.value.facts.kind is ErrorKind.CONFIGURATION
 
 
 def test_several_need_different_names():
     one_name, no_index = FileName.parse("clip{extension}"), FileName.parse("{runway_task_id}{extension}")
     one_name.check_tasks(1)
     one_name.check_outputs(1)
-    with pytest.raises(RunwayConfigurationError, match=r"needs \{runway_task_id\}"):
+    with pytest.raises(CoreError, match=r"needs \{runway_task_id\}") as tasks:
         FileName.parse("{index}{extension}").check_tasks(2)
-    with pytest.raises(RunwayConfigurationError, match=r"needs \{index\}"):
+    with pytest.raises(CoreError, match=r"needs \{index\}") as outputs:
         no_index.check_outputs(2)
+    assert {tasks.value.facts.kind, outputs.value.facts.kind} == {ErrorKind.CONFIGURATION}
 
 
 @pytest.mark.parametrize(
     ("pattern", "media_type"), [("clip.mp4", "image/png"), ("x.{index}.PNG", "video/mp4")]
 )
 def test_a_fixed_extension_must_be_true(pattern, media_type):
-    with pytest.raises(RunwayTransferRefusedError, match=r"End file_name with \{extension\}"):
+    with pytest.raises(CoreError, match=r"End file_name with \{extension\}") as caught:
         FileName.parse(pattern).name("t1", 0, media_type)
+    assert caught.value.facts.kind is ErrorKind.TRANSFER_REFUSED
+
+
+def test_a_name_that_grows_too_long_is_refused_when_it_is_filled():
+    file_name = FileName.parse("x" * (LONGEST_SEGMENT - 1) + "{index}{extension}")
+    assert file_name.stem("t1", 9)
+    for name in (lambda: file_name.stem("t1", 10), lambda: file_name.name("t1", 9, "video/mp4")):
+        with pytest.raises(CoreError, match="is too long") as caught:
+            name()
+        assert caught.value.facts.kind is ErrorKind.CONFIGURATION
 
 
 def test_odd_ids_are_harmless():
@@ -78,7 +90,8 @@ def test_no_pattern_leaves_the_folder(parts, runway_task_id, media_type):
     try:
         file_name = FileName.parse("".join(parts))
         names = [file_name.name(runway_task_id, 0, media_type), file_name.manifest(runway_task_id)]
-    except (RunwayConfigurationError, RunwayTransferRefusedError):
+    except CoreError as error:
+        assert error.facts.kind in {ErrorKind.CONFIGURATION, ErrorKind.TRANSFER_REFUSED}
         return
     assert len(set(names)) == 2
     for name in names:

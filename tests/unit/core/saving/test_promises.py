@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_runway.core.saving.promises import Promise, Step, read_answer, request_headers
+from airflow_runway.core.saving.promises import Promise, Step, read_response, request_headers
 
 SHA = hashlib.sha256(b"clip").digest()
 SHA_64 = base64.b64encode(SHA).decode()
@@ -51,7 +51,7 @@ def test_what_is_asked_for():
     ],
 )
 def test_steps(status, headers, offset, step):
-    assert read_answer(status, headers, offset)[0] is step
+    assert read_response(status, headers, offset)[0] is step
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_steps(status, headers, offset, step):
     ],
 )  # fmt: skip
 def test_promises(status, headers, promise):
-    assert read_answer(status, headers, 9 if status == 206 else 0)[1] == promise
+    assert read_response(status, headers, 9 if status == 206 else 0)[1] == promise
 
 
 def test_promises_compared():
@@ -102,7 +102,7 @@ VALUES = st.text(max_size=60) | st.from_regex(r"bytes \d+-\d+/(\d+|\*)", fullmat
 
 @given(st.integers(100, 599), st.dictionaries(NAMES, VALUES), st.integers(0, 2**40))
 def test_any_answer_is_read(status, headers, offset):
-    step, promise = read_answer(status, headers, offset)
+    step, promise = read_response(status, headers, offset)
     assert isinstance(step, Step)
     assert promise.size is None or promise.size >= 0
     assert promise.sha256 is None or len(promise.sha256) == 32

@@ -7,7 +7,12 @@ import pytest
 import requests
 
 from airflow_runway.transfers._saving import address_guard
-from airflow_runway.transfers._saving.address_guard import ForbiddenAddressError, Guard, is_permitted, origin
+from airflow_runway.transfers._saving.address_guard import (
+    AddressGuard,
+    ForbiddenAddressError,
+    is_permitted,
+    origin,
+)
 
 NEVER = ["169.254.169.254", "169.254.0.1", "fe80::1", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "::",
          "224.0.0.1", "ff02::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"]  # fmt: skip
@@ -41,7 +46,7 @@ def test_a_name_that_resolves_differently_the_second_time_gains_nothing(connecte
     port = int(connected.url.rpartition(":")[2])
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: real("127.0.0.1", *rest, **more))
-    watch = Guard(("https", "api.dev.runwayml.com", 443))
+    watch = AddressGuard(("https", "api.dev.runwayml.com", 443))
     watch.private = False
     with requests.Session() as session:
         session.mount("http://", watch.adapter())

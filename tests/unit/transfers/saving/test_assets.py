@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
+
+from airflow_runway.transfers._saving.assets import asset_uri
 
 
 def test_an_event_per_file_on_an_alias(save, world, context, tmp_path):
@@ -35,3 +38,17 @@ def test_running_again_tells_again(save, context):
     save(outlets=[alias])
     save(outlets=[alias])
     assert len(context["outlet_events"][alias].asset_alias_events) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        ("s3://aws_conn@bucket/a/b.mp4", "s3://bucket/a/b.mp4"),
+        ("s3://bucket/a b/é.mp4", "s3://bucket/a%20b/%C3%A9.mp4"),
+        ("file:///data/x@y/b.mp4", "file:///data/x@y/b.mp4"),
+        ("/data/b.mp4", "file:///data/b.mp4"),
+        ("s3://bucket/b.mp4?versionId=7", "s3://bucket/b.mp4%3FversionId%3D7"),
+    ],
+)
+def test_uris_of_assets(path, uri):
+    assert asset_uri(path) == uri

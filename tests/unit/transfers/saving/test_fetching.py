@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from unit.scripted import KEY, Scripted
+from unit.transfers.conftest import GOOD
 
 from airflow_runway.exceptions import RunwayTransferRefusedError
 from airflow_runway.transfers._saving.fetching import _check_redirect, _same_origin
@@ -27,3 +29,42 @@ def test_the_very_same_origin():
     assert not _same_origin("http://a/x", "http://a:81/x")
     assert not _same_origin("http://a/x", "https://a/x")
     assert not _same_origin("http://a/x", "file:///x")
+
+
+def test_the_key_stays_at_home(save, connected, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    save()
+    read, download = connected.arrived
+    assert read.headers["authorization"] == f"Bearer {KEY}"
+    assert "authorization" not in download.headers
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/",
+        "//169.254.169.254/x",
+        "http://127.0.0.1:1/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+    ],
+)
+def test_redirects_to_where_nobody_may_go(location, save, saved):
+    with pytest.raises(RunwayTransferRefusedError):
+        save(Scripted(302, b"", {"Location": location}))
+    assert saved() == []
+
+
+def test_redirects_on_the_same_host_are_followed(save, world, saved):
+    world.files["/out/elsewhere"].append(GOOD)
+    save(Scripted(302, b"", {"Location": "/out/elsewhere"}))
+    assert saved() == ["t1-0.mp4", "t1.manifest.json"]
+
+
+def test_redirects_in_a_circle(save, world):
+    with pytest.raises(RunwayTransferRefusedError, match="more than 3 times"):
+        save(Scripted(302, b"", {"Location": "/out/t1/0"}))
+    assert len(world.downloads()) == 4
