@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_runway.core.endings import Cancelled, Failed, NotFound, Succeeded, ending_of
 from airflow_runway.core.limits import READ_ATTEMPTS
 from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.models import TaskStatus
+from airflow_runway.core.protocol.endings import Cancelled, Failed, NotFound, Succeeded, ending_of
 from airflow_runway.core.saving.manifest import complete_manifest, manifest_of
 from airflow_runway.exceptions import (
     RunwayError,
