@@ -22,6 +22,7 @@ LONGEST_SEGMENT: Final = 200
 #: Bytes of a whole name; S3 allows 1024 for folder and name together.
 LONGEST_NAME: Final = 700
 
+_MANIFEST_SUFFIX: Final = ".manifest.json"
 _ODD_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
 # Storage libraries read these as patterns, queries or chains of file systems.
 _SPECIAL = re.compile(r"[\x00-\x1f\x7f\\*?#\[\]<>|\"]|::")
@@ -61,6 +62,7 @@ class FileName:
             raise _wrong(pattern, "uses {extension} in a folder's name")
         checked = cls(pattern, frozenset(name for name, _, _ in fields))
         checked.stem("x", 0)
+        checked.manifest("x")
         return checked
 
     def check_tasks(self, count: int) -> None:
@@ -114,16 +116,22 @@ class FileName:
         """The name of a generation's manifest: the pattern without index and extension, ``.manifest.json``.
 
         :param runway_task_id: the generation.
+        :raises CoreError: if the filled pattern is no safe name.
         """
         bare = re.sub(r"\{index(:[^}]*)?\}", "", self.pattern)
         filled = bare.format(runway_task_id=_harmless(runway_task_id), extension="")
         segments = [segment for segment in filled.split("/") if segment]
         last = segments.pop().strip("-_. ") if segments and not filled.endswith("/") else ""
-        return "/".join([*segments, f"{last or _harmless(runway_task_id)}.manifest.json"])
+        name = "/".join([*segments, f"{last or _harmless(runway_task_id)}{_MANIFEST_SUFFIX}"])
+        # Without its index a part may be another one: "..{index}" would climb. It may be longer, too: its suffix is.
+        return self._checked(name, LONGEST_SEGMENT + len(_MANIFEST_SUFFIX))
 
     def _filled(self, runway_task_id: str, index: int, extension: str) -> str:
         name = self.pattern.format(runway_task_id=_harmless(runway_task_id), index=index, extension=extension)
-        if why := _unsafe(name):
+        return self._checked(name)
+
+    def _checked(self, name: str, longest: int = LONGEST_SEGMENT) -> str:
+        if why := _unsafe(name, longest):
             raise _wrong(self.pattern, f"gives the name {redact(name, limit=120)!r}, which {why}")
         return name
 
@@ -132,8 +140,8 @@ def _harmless(runway_task_id: str) -> str:
     return _ODD_IN_IDS.sub("_", runway_task_id)
 
 
-def _unsafe(name: str) -> str:
-    """What is wrong with a relative name; empty if nothing."""
+def _unsafe(name: str, longest: int) -> str:
+    """What is wrong with a relative name whose parts may have so many bytes; empty if nothing."""
     if found := _SPECIAL.search(name):
         return f"holds {found[0]!r}"
     if name.startswith("/"):
@@ -149,8 +157,8 @@ def _unsafe(name: str) -> str:
         lengths = [len(segment.encode()) for segment in segments]
     except UnicodeEncodeError:
         return "is no readable text"
-    if max(lengths) > LONGEST_SEGMENT or sum(lengths) + len(lengths) > LONGEST_NAME:
-        return f"is too long (a part may have {LONGEST_SEGMENT} bytes, all of it {LONGEST_NAME})"
+    if max(lengths) > longest or sum(lengths) + len(lengths) > LONGEST_NAME:
+        return f"is too long (a part may have {longest} bytes, all of it {LONGEST_NAME})"
     return ""
 
 
