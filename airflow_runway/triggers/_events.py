@@ -11,17 +11,30 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind, kind_named
+from airflow_runway.core.models import RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished
 
 if TYPE_CHECKING:
     from airflow_runway.core.polling.decisions import GaveUp
 
 
+class ReadingEvent(TypedDict):
+    """The last reading, without its links and without the server's free text, which may quote a prompt."""
+
+    id: str
+    status: str
+    progress: float | None
+    created_at: str | None
+    estimated_credits: float | None
+    cost_credits: float | None
+
+
 class ErrorEvent(TypedDict):
-    """The facts of an error; the last reading stays behind, since it holds URLs."""
+    """The facts of an error."""
 
     kind: str
     message: str
+    task: ReadingEvent | None
     retry_after: float | None
     key_refused: bool
 
@@ -57,8 +70,20 @@ def error_event(decision: Finished | GaveUp) -> ErrorEvent | None:
     return {
         "kind": error.kind.value,
         "message": error.message,
+        "task": _reading_event(error.task),
         "retry_after": error.retry_after,
         "key_refused": error.key_refused,
+    }
+
+
+def _reading_event(task: RunwayTask | None) -> ReadingEvent | None:
+    return task and {
+        "id": task.id,
+        "status": task.status.value,
+        "progress": task.progress,
+        "created_at": task.created_at,
+        "estimated_credits": task.estimated_credits,
+        "cost_credits": task.cost_credits,
     }
 
 
@@ -84,6 +109,21 @@ def error_in(event: Mapping[str, Any] | None) -> ErrorFacts | None:
     return ErrorFacts(
         kind,
         str(event.get("message") or ""),
+        task=_reading_in(event.get("task")),
         retry_after=event.get("retry_after"),
         key_refused=bool(event.get("key_refused")),
     )
+
+
+def _reading_in(event: Any) -> RunwayTask | None:
+    try:
+        return RunwayTask(
+            id=str(event["id"]),
+            status=TaskStatus(event["status"]),
+            progress=event["progress"],
+            created_at=event["created_at"],
+            estimated_credits=event["estimated_credits"],
+            cost_credits=event["cost_credits"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None  # none, or that of a version which knew another form

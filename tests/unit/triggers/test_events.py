@@ -36,10 +36,28 @@ def test_the_facts_of_an_error_survive(kind, retry_after, key_refused):
     assert type(error_of(error_in(stored(event)))) is type(error_of(facts))
 
 
-def test_the_last_reading_stays_behind_since_it_holds_links():
-    event = error_event(GaveUp(ErrorFacts(ErrorKind.TASK_TIMEOUT, "Late.", task=TASK, status=200)))
+def test_the_last_reading_travels_without_links_and_without_foreign_text():
+    task = RunwayTask(
+        "t1",
+        TaskStatus.RUNNING,
+        output=("https://e/x.mp4?_jwt=secret",),
+        progress=0.5,
+        created_at="2026-11-01T00:00:00Z",
+        failure="a secret plot was refused",
+        estimated_credits=25.0,
+        raw_status="secret",
+    )
+    event = error_event(GaveUp(ErrorFacts(ErrorKind.TASK_TIMEOUT, "Late.", task=task, status=200)))
     assert "secret" not in json.dumps(event)
-    assert error_in(event) == ErrorFacts(ErrorKind.TASK_TIMEOUT, "Late.")
+    bare = RunwayTask(
+        "t1", TaskStatus.RUNNING, progress=0.5, created_at="2026-11-01T00:00:00Z", estimated_credits=25.0
+    )
+    assert error_in(stored(event)) == ErrorFacts(ErrorKind.TASK_TIMEOUT, "Late.", task=bare)
+
+
+@pytest.mark.parametrize("reading", [None, "x", 7, [], {}, {"id": "t1"}, {"id": "t1", "status": "TOMORROW"}])
+def test_a_reading_of_another_form_is_none(reading):
+    assert error_in({"kind": "task_timeout", "message": "Late.", "task": reading}).task is None
 
 
 @pytest.mark.parametrize(
