@@ -77,7 +77,9 @@ def error_event(decision: Finished | GaveUp) -> ErrorEvent | None:
 
 
 def _reading_event(task: RunwayTask | None) -> ReadingEvent | None:
-    return task and {
+    if task is None:
+        return None
+    return {
         "id": task.id,
         "status": task.status.value,
         "progress": task.progress,
