@@ -35,7 +35,7 @@ from airflow_runway.core.media.references import (
     replaced,
 )
 from airflow_runway.core.protocol.endings import Cancelled, Failed, Succeeded, ending_of
-from airflow_runway.core.protocol.exchanges import checked_task_id
+from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.exceptions import (
     RunwayMediaError,
     RunwayMediaRefusedError,

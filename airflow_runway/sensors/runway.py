@@ -20,7 +20,7 @@ from airflow_runway.core.polling.decisions import (
     Wait,
     timed_out,
 )
-from airflow_runway.core.protocol.exchanges import checked_task_id
+from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.exceptions import RunwayError, error_of, runway_errors
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.operators._waiting import WaitsForRunwayTask

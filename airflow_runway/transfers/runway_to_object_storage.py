@@ -10,7 +10,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_runway._base_operator import RunwayOperatorBase
 from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.polling.backoff import backoff
-from airflow_runway.core.protocol.exchanges import checked_task_id
+from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
 

@@ -16,7 +16,7 @@ from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, Ta
 from airflow_runway.core.protocol import errors
 from airflow_runway.core.protocol.calls import Call, Exchange, NoAnswerError, UploadSlot
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
-from airflow_runway.core.protocol.gateways import is_task_id
+from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.core.protocol.responses import complaint_of, parse
 from airflow_runway.core.redaction import redact
 
@@ -194,20 +194,6 @@ def reserve_upload(gateway: Gateway, filename: str) -> Exchange[UploadSlot]:
     if response.status == 200 and isinstance(url, str) and isinstance(uri, str) and url and uri:
         return UploadSlot(url, {str(name): str(text) for name, text in fields.items()}, uri)
     raise CoreError(errors.upload_refused(gateway, filename, response, complaint_of(value)))
-
-
-def checked_task_id(value: object) -> str:
-    """A task id that may be asked for.
-
-    :param value: e.g. what a template was rendered to.
-    :raises CoreError: if it can be none; nothing has been sent.
-    """
-    if not is_task_id(value):
-        raise _misconfigured(
-            f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
-            "runway_task_id=submit.output."
-        )
-    return str(value)
 
 
 def known_route(gateway: Gateway, route: str) -> Create:

@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from airflow_runway.core.facts import ErrorKind, core_error
+from airflow_runway.core.redaction import redact
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -101,6 +104,21 @@ def is_task_id(value: object) -> bool:
     :param value: anything, e.g. a rendered template.
     """
     return isinstance(value, str) and _RUNWAY_TASK_ID.fullmatch(value) is not None and set(value) != {"."}
+
+
+def checked_task_id(value: object) -> str:
+    """A task id that may be asked for.
+
+    :param value: e.g. what a template was rendered to.
+    :raises CoreError: if it can be none; nothing has been sent.
+    """
+    if not is_task_id(value):
+        raise core_error(
+            ErrorKind.CONFIGURATION,
+            f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
+            "runway_task_id=submit.output. Nothing was sent.",
+        )
+    return str(value)
 
 
 #: Published API description; each is ``POST /v1/<name>`` with the body of that name.
