@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unit.transfers.conftest import GOOD
 
-from airflow_runway.core.protocol.connection import ConnectionSettings
 from airflow_runway.core.saving.promises import Promise, Step
 from airflow_runway.transfers._saving.fetching import BrokenOffError
+
+if TYPE_CHECKING:
+    from airflow_runway.core.protocol.connection import ConnectionSettings
 
 
 @dataclass
