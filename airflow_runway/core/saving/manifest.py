@@ -167,6 +167,8 @@ def complete_manifest(document: object, runway_task_id: str) -> Manifest | None:
     if not isinstance(document, dict):
         return None
     ours = document.get("manifest_version") == VERSION and document.get("runway_task_id") == runway_task_id
+    if not Manifest.__annotations__.keys() <= document.keys():
+        return None
     files = document.get("files")
     if not ours or document.get("error") is not None or not isinstance(files, list) or not files:
         return None
@@ -179,6 +181,7 @@ def _is_entry(entry: object, index: int) -> bool:
     wanted = {"index": int, "path": str, "bytes": int, "sha256": str, "media_type": str}
     return (
         isinstance(entry, dict)
+        and {**Measures.__annotations__, **wanted}.keys() <= entry.keys()
         and all(type(entry.get(name)) is kind for name, kind in wanted.items())
         and entry["index"] == index
     )

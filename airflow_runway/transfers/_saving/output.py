@@ -78,8 +78,8 @@ class _Output:
         try:
             with self._job.destination.reading(self._name) as file:
                 return measure(file, self._media_type)
-        except OSError:
-            return {}
+        except Exception:
+            return {}  # a file that cannot be measured is none the worse for it
 
     def _link(self, dead: bool) -> str:
         task = self._job.read(dead)

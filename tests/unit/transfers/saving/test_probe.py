@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 
 import pytest
 
 from airflow_runway.core.media.types import sniff
-from airflow_runway.transfers._saving.probe import measure
+from airflow_runway.transfers._saving.probe import as_float, measure
 
 
 class Watched(io.BytesIO):
@@ -82,3 +83,71 @@ def test_without_the_libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert measure(io.BytesIO(content), "video/mp4") == {}
     assert measure(io.BytesIO(b"\x89PNG"), "image/png") == {}
+
+
+class Rational:
+    """As much of PyAV 19's own fractions as can be relied upon."""
+
+    def __init__(self, numerator, denominator):
+        self.numerator, self.denominator = numerator, denominator
+
+
+class Number:
+    def __float__(self):
+        return 0.5
+
+
+@pytest.mark.parametrize(
+    ("rational", "number"),
+    [
+        (Fraction(30000, 1001), 30000 / 1001),
+        (Rational(30000, 1001), 30000 / 1001),
+        (Rational(0, 1), 0),
+        (Rational(0, 0), 0),
+        (Number(), 0.5),
+        (24, 24),
+        (24.5, 24.5),
+        (None, 0),
+    ],
+)
+def test_fractions_of_any_version(rational, number):
+    assert as_float(rational) == number
+
+
+class FakeStream:
+    width, height, duration = 64, 36, 25_600
+    average_rate, time_base = Rational(24, 1), Rational(1, 12_800)
+
+
+class FakeContainer:
+    duration = 9_000_000
+
+    def __init__(self, **stream):
+        self.streams = self
+        self.video = [FakeStream()]
+        for name, value in stream.items():
+            setattr(self.video[0], name, value)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("stream", "measures"),
+    [
+        ({}, {"width": 64, "height": 36, "duration": 2.0, "fps": 24.0}),
+        (
+            {"average_rate": Rational(0, 1), "duration": None},
+            {"width": 64, "height": 36, "duration": 9.0},
+        ),
+        ({"average_rate": None, "time_base": None, "width": 0}, {"height": 36, "duration": 9.0}),
+    ],
+)
+def test_clips_of_a_library_with_fractions_of_its_own(stream, measures, monkeypatch):
+    import av
+
+    monkeypatch.setattr(av, "open", lambda *_, **__: FakeContainer(**stream))
+    assert measure(io.BytesIO(), "video/mp4") == measures
