@@ -14,6 +14,8 @@ from PIL import Image, ImageStat
 
 from airflow_runway.demo.examples import example_dags
 
+pytestmark = pytest.mark.slow
+
 RED, BLUE = (200, 40, 40), (40, 60, 200)
 
 

@@ -17,6 +17,8 @@ from airflow_runway.emulator.process import EmulatorProcess, emulator_process
 
 from .conftest import HEADERS, body, picture
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

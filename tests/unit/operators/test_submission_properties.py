@@ -17,6 +17,8 @@ from airflow_runway.exceptions import (
     RunwayError,
 )
 
+pytestmark = pytest.mark.slow
+
 faults = st.sampled_from(
     [
         "",

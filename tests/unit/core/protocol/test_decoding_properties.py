@@ -9,6 +9,7 @@ import copy
 import json
 import string
 
+import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from unit.samples import FOLDER
@@ -19,6 +20,8 @@ from airflow_runway.core.models import RunwayTask, Submission, TaskStatus
 from airflow_runway.core.protocol.decoding import STATUS_WORDS, decode_submission, decode_task
 from airflow_runway.core.protocol.gateways import GATEWAYS, is_task_id
 from airflow_runway.core.protocol.responses import Response
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = settings.default.max_examples * 10
 lax = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -9,6 +9,8 @@ import pytest
 
 from ..conftest import FakeClock, data_uri, sample
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

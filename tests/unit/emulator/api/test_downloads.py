@@ -8,6 +8,8 @@ import pytest
 
 from ..conftest import FakeClock, body
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from ..conftest import FakeClock, data_uri, sample
+
+pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
