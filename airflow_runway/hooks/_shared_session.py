@@ -17,8 +17,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_runway.core.facts import CoreError
 from airflow_runway.core.protocol.calls import NoAnswerError
-from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
+from airflow_runway.exceptions import error_of
 from airflow_runway.hooks import _transport
 
 if TYPE_CHECKING:
@@ -84,15 +85,7 @@ class SharedSession:
         :raises Exception: what the exchange comes to, or what kept the connection from being looked up.
         """
         opened = await self._opened()
-        try:
-            with runway_errors():
-                return await self._run(opened, begin(opened.settings))
-        except RunwayReadRefusedError as error:
-            if error.key_refused:
-                self.renew(opened.settings)
-            raise
-
-    async def _run(self, opened: _Opened, exchange: Exchange[T]) -> T:
+        exchange = begin(opened.settings)
         try:
             call = next(exchange)
             while True:
@@ -105,6 +98,11 @@ class SharedSession:
         except StopIteration as end:
             result: T = end.value
             return result
+        except CoreError as error:
+            # Not ``runway_errors``: a thousand clips are read through here.
+            if error.facts.key_refused:
+                self.renew(opened.settings)
+            raise error_of(error.facts) from None
 
     def renew(self, outdated: ConnectionSettings) -> None:
         """Look the connection up again before the next call, since its key was refused.
