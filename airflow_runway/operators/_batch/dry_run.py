@@ -98,9 +98,9 @@ def dry_run_of(
     )
     log.info("%s", headline)
     log.info(
-        "Dry run: %(keep)d kept, %(save)d to save, %(wait)d waited for, %(moderated)d moderated, %(lost_answers)d "
-        "lost answers, %(broken)d broken.",
-        found,
+        "Dry run: %d kept, %d to be saved, %d waited for, %d moderated, %d lost answers, %d broken.",
+        *(found["keep"], found["save"], found["wait"]),
+        *(found["moderated"], found["lost_answers"], found["broken"]),
     )
     if found["without_estimate"]:
         log.warning(_NO_PRICE, found["without_estimate"])
