@@ -348,3 +348,19 @@ class TestReadOnlyHook:
         with pytest.raises(RunwayReadError):
             ReadOnlyHook().get_task("t1")
         assert [(one.method, one.path) for one in gateway_server.arrived][-1] == ("POST", "/runway/feed")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This Airflow has no")
+def test_the_emulator_sees_reads_and_nothing_else(runway_emulator, context, tmp_path):
+    large = tmp_path / "a.png"
+    large.write_bytes(PNG[:16] + bytes(6 * 2**20))
+    operator = RunwayImageToVideoOperator(
+        task_id="task", model="gen4_turbo", prompt_image=str(large), ratio="1280:720", dry_run=True
+    )
+    with pytest.raises(AirflowSkipException):
+        operator.execute(context)
+    assert context["ti"].xcoms["runway_dry_run"]["fields"]["promptImage"].endswith("as an upload")
+    assert runway_emulator.ledger()["total_credits"] == 0
+    assert {one["method"] for one in runway_emulator.requests()} <= {"GET"}
+    assert runway_emulator.tasks() == []
