@@ -107,11 +107,13 @@ class BatchForecast(TypedDict):
     save: int
     #: Run already.
     wait: int
-    #: Would be left alone.
+    #: Would be left alone, as would what failed, where Airflow does not tell a clear from a retry.
     moderated: int
     lost_answers: int
+    failed: int
+    #: Cannot be submitted as they are.
     broken: int
-    #: Run for requests that are no longer in the list, and would be cancelled.
+    #: Run for requests that are no longer in the list, and would be cancelled unless they have ended.
     cancel: int
     #: Of all that would be submitted, if no limit struck; ``None`` if the price of one of them is not known.
     estimated_credits: float | None

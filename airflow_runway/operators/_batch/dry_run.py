@@ -44,6 +44,8 @@ _FATES: Final = {
     State.RUNNING: "wait",
     State.MODERATED: "moderated",
     State.INTENT: "lost_answers",
+    State.FAILED: "failed",
+    State.POSTPONED: "submit",
 }
 _NO_PRICE = (
     "Dry run: no price for %d of them: a gateway tells its estimate only in the answer to a submission, and this "
@@ -98,9 +100,9 @@ def dry_run_of(
     )
     log.info("%s", headline)
     log.info(
-        "Dry run: %d kept, %d to be saved, %d waited for, %d moderated, %d lost answers, %d broken.",
+        "Dry run: %d kept, %d to be saved, %d waited for, %d moderated, %d lost answers, %d failed, %d broken.",
         *(found["keep"], found["save"], found["wait"]),
-        *(found["moderated"], found["lost_answers"], found["broken"]),
+        *(found["moderated"], found["lost_answers"], found["failed"], found["broken"]),
     )
     if found["without_estimate"]:
         log.warning(_NO_PRICE, found["without_estimate"])
@@ -112,7 +114,8 @@ def dry_run_of(
             )
     if found["cancel"]:
         log.warning(
-            "Dry run: %d generations run for requests that are no longer in the list; a real run would cancel them.",
+            "Dry run: %d generations run for requests that are no longer in the list; a real run would cancel "
+            "what has not ended.",
             found["cancel"],
         )
     for entry in found["broken_entries"]:
@@ -160,6 +163,7 @@ class _BatchDryRun:
             "wait": fates["wait"],
             "moderated": fates["moderated"],
             "lost_answers": fates["lost_answers"],
+            "failed": fates["failed"],
             "broken": fates["broken"],
             "cancel": sum(item.key not in wanted for item in self._phase.running()),
             "estimated_credits": sum(known) if len(known) == len(costs) else None,

@@ -12,7 +12,7 @@ from unit.scripted import KEY
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError, RunwayMediaError
 from airflow_runway.operators._batch import phase
 
-PARTS = ("submit", "keep", "save", "wait", "moderated", "lost_answers", "broken")
+PARTS = ("submit", "keep", "save", "wait", "moderated", "lost_answers", "failed", "broken")
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +168,16 @@ class TestAfterARun:
             (2, 25.0),
             (1, None),
         ]
+
+    def test_where_no_clear_can_be_told_what_failed_in_an_unfinished_batch_stays(self, batch):
+        one = batch(requests=prompts("a", "b"))
+        one.max_tries, one.gateway.refused = None, {"a"}
+        one.begin()
+        operator, context = one.operator(dry_run=True), one.context()
+        context["ti"].max_tries = None
+        with pytest.raises(AirflowSkipException):
+            operator.execute(context)
+        assert parts(context["ti"].xcoms["runway_dry_run"]) == {"wait": 1, "failed": 1}
 
     def test_what_runs_would_be_waited_for_and_is_not_touched(self, batch):
         one = batch()
