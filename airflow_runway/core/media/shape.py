@@ -40,7 +40,7 @@ def shape_of(body: Mapping[str, Any], files: Mapping[Place, str]) -> Shape:
         reference = media.get(place)
         if len(shape) >= MOST_FIELDS:
             left_out += 1
-        elif reference is not None:
+        elif reference is not None and reference.source is not Source.NONE:
             shape[_name(place)] = described(reference, files.get(place, ""))
         else:
             shape[_name(place)] = _value(place, value)
