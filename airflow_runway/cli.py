@@ -23,6 +23,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: the exit code: 0 done, 1 failed, 2 wrong call, 130 interrupted.
     """
     options = _parser().parse_args(argv)
+    return _check(options.conn_id) if options.command == "check" else _demo(options)
+
+
+def _check(conn_id: str) -> int:
+    from airflow_runway._check import run_check
+
+    try:
+        return run_check(conn_id)
+    except KeyboardInterrupt:
+        print("airflow-runway check: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _demo(options: argparse.Namespace) -> int:
     from airflow_runway.demo.errors import DemoError
     from airflow_runway.demo.run import DemoOptions, run_demo
 
@@ -41,6 +55,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="airflow-runway", description="Runway video generation in Airflow.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_demo(commands)
+    check = commands.add_parser(
+        "check",
+        help="ask a connection's gateway whether it accepts the key; free",
+        description="Looks a connection up as Airflow does, and asks its gateway whether it accepts the key: "
+        "balance, limits, and what looks wrong. Costs nothing. Exit code 0: accepted; 1: refused, or no answer; "
+        "2: not asked, e.g. because there is no such connection.",
+    )
+    check.add_argument(
+        "conn_id",
+        nargs="?",
+        default="runway_default",
+        metavar="CONN_ID",
+        help="an Airflow connection of type runway (default: %(default)s)",
+    )
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser(
         "demo",
         help="turn a picture into a clip: emulator, real throw-away Airflow, no key, no bill",
@@ -69,7 +102,6 @@ def _parser() -> argparse.ArgumentParser:
         help="length, 2 to 10 (default: 5)",
     )
     demo.add_argument("--keep", action="store_true", help="keep the Airflow home, its database and logs")
-    return parser
 
 
 if __name__ == "__main__":

@@ -54,6 +54,15 @@ class ConnectionHook(HttpHook):
             self._settings = self._checked(connection, connection.extra_dejson)
         return self._settings
 
+    def use(self, connection: Connection) -> ConnectionSettings:
+        """Work over a connection that is at hand, instead of looking one up; nothing is logged.
+
+        :param connection: an Airflow connection.
+        :raises RunwayConfigurationError: naming the field and the remedy.
+        """
+        self._settings = self._read(connection, connection.extra_dejson)
+        return self._settings
+
     def detached(self, timeout: float) -> Self:
         """A hook with the same, already checked connection, a session of its own, and less patience.
 
@@ -75,15 +84,7 @@ class ConnectionHook(HttpHook):
         return self._checked(connection, await get_async_extra_dejson(connection))
 
     def _checked(self, connection: Connection, extra: Mapping[str, Any]) -> ConnectionSettings:
-        with runway_errors():
-            settings = read_connection(
-                self.runway_conn_id,
-                host=connection.host,
-                schema=connection.schema,
-                port=connection.port,
-                password=connection.password,
-                extra=extra,
-            )
+        settings = self._read(connection, extra)
         if settings.ignored:
             self.log.warning(
                 "Connection %r: extra keys that mean nothing here are ignored: %s.",
@@ -91,6 +92,17 @@ class ConnectionHook(HttpHook):
                 ", ".join(settings.ignored),
             )
         return settings
+
+    @runway_errors()
+    def _read(self, connection: Connection, extra: Mapping[str, Any]) -> ConnectionSettings:
+        return read_connection(
+            self.runway_conn_id,
+            host=connection.host,
+            schema=connection.schema,
+            port=connection.port,
+            password=connection.password,
+            extra=extra,
+        )
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None

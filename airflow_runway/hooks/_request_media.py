@@ -69,8 +69,8 @@ class RequestWithMedia:
         media: RequestMedia,
     ) -> None:
         self.identity = identity
-        self._payload = payload
-        self._files = files
+        self.payload = payload
+        self.files = files
         self._media = media
 
     def body(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class RequestWithMedia:
         :raises RunwayMediaError: an upload failed, or an earlier generation has not ended; nothing was sent.
         :raises RunwayMediaRefusedError: a file cannot be sent to this gateway, or an earlier generation failed.
         """
-        return self._media.ready(self._payload, self._files)
+        return self._media.ready(self.payload, self.files)
 
 
 class RequestMedia:

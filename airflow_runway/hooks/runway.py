@@ -11,6 +11,7 @@ import tenacity
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.limits import EVIDENCE_TIMEOUT
 from airflow_runway.core.protocol import exchanges
+from airflow_runway.core.protocol.connection import doubt_about_key
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks._connection import ConnectionHook
 from airflow_runway.hooks._request_media import RequestMedia
@@ -167,15 +168,16 @@ class RunwayHook(ConnectionHook):
         try:
             return True, self.run_exchange(exchanges.check_connection(self.settings.gateway))
         except RunwayReadRefusedError as error:
-            return False, f"{error}{self._doubt_about_key()}"
+            return False, f"{error} {doubt_about_key(self.settings)}".rstrip()
         except RunwayError as error:
             return False, str(error)
 
-    def _doubt_about_key(self) -> str:
-        gateway = self.settings.gateway
-        if self.settings.api_key.startswith(gateway.key_prefix):
-            return ""
-        return f" Keys of {gateway.title} begin with {gateway.key_prefix!r}, this one does not: another gateway's?"
+    def check_account(self) -> tuple[str, ...]:
+        """:meth:`test_connection` in sentences: that the key is accepted, balance, every limit. Free.
+
+        :raises RunwayReadError: it is not, or nobody answered.
+        """
+        return self.run_exchange(exchanges.check_account(self.settings.gateway, most_models=100))
 
     def account_figures(self, model: object = None) -> dict[str, float]:
         """Balance and today's count of a model, where the gateway tells them: evidence, gathered in passing.

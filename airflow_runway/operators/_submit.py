@@ -22,6 +22,7 @@ from airflow_runway.exceptions import (
     error_of,
 )
 from airflow_runway.links.runway import RunwayTaskLink
+from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 from airflow_runway.operators._waiting import WaitsForRunwayTask
 from airflow_runway.stores.submission import SubmissionStore
 
@@ -84,9 +85,12 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         ``"regenerate"`` makes, and pays for, a new one.
     :param max_credits: the most that a generation may cost by the gateway's own estimate; one that is above
         is cancelled at once. ``None`` = no bound.
+    :param dry_run: do all that is free, say in the log and in XCom ``runway_dry_run`` what would be sent and what it
+        would cost, as far as anybody knows, and end as skipped, downstream tasks too; templated, e.g.
+        ``"{{ params.dry_run }}"``. See ``airflow_runway.operators._dry_run``. A wait that had begun goes on.
     """
 
-    template_fields: Sequence[str] = ("route", "payload", "runway_conn_id")
+    template_fields: Sequence[str] = ("route", "payload", "runway_conn_id", "is_dry_run")
     template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
     operator_extra_links = (RunwayTaskLink(),)
     retries_make_another_generation = True
@@ -107,6 +111,7 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         on_ambiguous_submit: str = "fail",
         on_clear: str = "reuse",
         max_credits: float | None = None,
+        dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -124,6 +129,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         if max_credits is not None and not max_credits >= 0:
             raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
         self.max_credits = max_credits
+        #: Not ``dry_run``, which is a method of Airflow's.
+        self.is_dry_run = checked_flag(dry_run)
         self._runway_task_id = ""
         self._stopped = False
 
@@ -147,12 +154,16 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         """Find or make the generation, record the id, then return or wait."""
         from airflow_runway.operators._submission import JournalledSubmission
 
-        store = SubmissionStore(context)
-        journalled = JournalledSubmission(self.hook, store, self.look, self.log)
         policy = Policy(
             resubmit_ambiguous=self.on_ambiguous_submit == "resubmit",
             regenerate=self.on_clear == "regenerate",
         )
+        if is_asked_for(self.is_dry_run):
+            from airflow_runway.operators._dry_submission import dry_run_of
+
+            dry_run_of(self, context, self.route, self.body(), policy, self.max_credits)
+        store = SubmissionStore(context)
+        journalled = JournalledSubmission(self.hook, store, self.look, self.log)
         record, is_new = journalled.find_or_submit(self.route, self.body(), policy)
         self._runway_task_id = record.runway_task_id
         context["ti"].xcom_push(key=XCOM_RUNWAY_TASK_ID, value=record.runway_task_id)

@@ -187,3 +187,54 @@ def _verify(value: object) -> bool | str:
     if text.lower() in {"false", "0", "no", "off"}:
         return False
     return True if text.lower() in {"", "none", "true", "1", "yes", "on"} else text
+
+
+def doubts_about(settings: ConnectionSettings) -> list[str]:
+    """What a person should look at before it matters: a key in the wrong place, a key that travels readably.
+
+    :param settings: a checked connection.
+    """
+    gateway, doubts = settings.gateway, []
+    if settings.ignored:
+        names = redact(", ".join(settings.ignored), limit=200)
+        doubts.append(f"Extra keys that mean nothing here are ignored: {names}.")
+    if settings.base_url.startswith("http://"):
+        doubts.append("The Base URL is http://: the API key travels readably.")
+    if settings.verify is False:
+        doubts.append('"verify" is false: whoever stands in between sees the API key.')
+    others = [
+        other.title
+        for other in GATEWAYS.values()
+        if other.name != gateway.name
+        and urlsplit(other.base_url).hostname == urlsplit(settings.base_url).hostname
+    ]
+    if others:
+        doubts.append(f"The Base URL is that of {others[0]}, and the gateway is set to {gateway.title}.")
+    if doubt := doubt_about_key(settings):
+        doubts.append(doubt)
+    return doubts
+
+
+def doubt_about_key(settings: ConnectionSettings) -> str:
+    """A sentence where the key looks like another gateway's; empty where it does not.
+
+    :param settings: a checked connection.
+    """
+    gateway, key = settings.gateway, settings.api_key
+    if not key.startswith(gateway.key_prefix):
+        return f"Keys of {gateway.title} begin with {gateway.key_prefix!r}, this one does not: another gateway's?"
+    for other in GATEWAYS.values():
+        if other.key_prefix and not gateway.key_prefix and key.startswith(other.key_prefix):
+            return (
+                f"The key begins with {other.key_prefix!r}, as those of {other.title} do: another gateway's?"
+            )
+    return ""
+
+
+def origin_of(base_url: str) -> str:
+    """Scheme, host and port of a Base URL: its path may be a secret.
+
+    :param base_url: from a checked connection.
+    """
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}"

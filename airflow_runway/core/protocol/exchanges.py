@@ -229,14 +229,23 @@ def check_connection(gateway: Gateway) -> Exchange[str]:
 
     :param gateway: whom to ask.
     """
+    return " ".join((yield from check_account(gateway, most_models=5)))
+
+
+def check_account(gateway: Gateway, most_models: int) -> Exchange[tuple[str, ...]]:
+    """The same in sentences: that the key is accepted, balance, limits.
+
+    :param gateway: whom to ask.
+    :param most_models: models whose limits are told, of those that have one or were used today.
+    """
     if gateway.organization is None:
         yield from _read_at(gateway.reads[0], gateway, _NOBODYS_TASK)
-        return f"{gateway.title} accepts the key. It shows no balance over the API."
+        return f"{gateway.title} accepts the key.", "It shows no balance over the API."
     account = yield from get_organization(gateway)
-    return " ".join([f"{gateway.title} accepts the key.", *_account_in_words(account)])
+    return f"{gateway.title} accepts the key.", *_account_in_words(account, most_models)
 
 
-def _account_in_words(account: Mapping[str, Any]) -> Iterator[str]:
+def _account_in_words(account: Mapping[str, Any], most_models: int) -> Iterator[str]:
     """Balance and limits (contracts §1.6; a limit of null means none)."""
     balance = account.get("creditBalance")
     tier, usage = _object(account.get("tier")), _object(account.get("usage"))
@@ -246,14 +255,20 @@ def _account_in_words(account: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(monthly, int | float):
         yield f"Most per month: {monthly:g} credits."
     limits, used = _object(tier.get("models")), _object(usage.get("models"))
-    for model in sorted(limits)[:5]:
+    told = 0
+    for model in sorted(limits):
         limit, today = _object(limits[model]), _object(used.get(model)).get("dailyGenerations", 0)
         at_once, daily = limit.get("maxConcurrentGenerations"), limit.get("maxDailyGenerations")
+        if told == most_models or (at_once is None and daily is None and not today):
+            continue
+        told += 1
         yield redact(
             f"{model}: {'any number' if at_once is None else at_once} at once, {today} of "
             f"{'any number' if daily is None else daily} today.",
             limit=120,
         )
+    if limits and not told:
+        yield "No model has a limit, and none was used today."
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -49,6 +49,8 @@ class BatchItems:
         self._hook, self._store, self._route = hook, store, route
         self.requests = requests
         self._resubmit, self._log = resubmit, log
+        #: Read by the dry run, as are the limits of a phase.
+        self.route = route
         self._claimed: set[str] = set()
         #: Keys that this phase may submit although something is recorded.
         self._anew: set[str] = set()

@@ -19,6 +19,7 @@ from airflow_runway.core.limits import (
 from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN
 from airflow_runway.exceptions import RunwayBatchError, RunwayReadRefusedError
+from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,13 +77,14 @@ class RunwayBatchOperator(RunwayOperatorBase):
     :param timeout: seconds, or a ``timedelta``, for the whole batch, from its first try or from a clear.
     :param cancel_on_timeout: cancel what is unfinished at the deadline.
     :param cancel_on_kill: cancel what is unfinished when somebody stops the task.
+    :param dry_run: as in :class:`~airflow_runway.operators.runway.RunwaySubmitOperator`, for the whole list.
     :returns: ``{"total", "succeeded", "failed", "moderated", "lost_answers", "unfinished", "not_submitted",
         "credits", "manifest"}``, numbers but for the last; without a manifest also ``"runway_task_ids"``, in the
         order of ``requests``, ``None`` for what did not succeed.
     """
 
     template_fields: Sequence[str] = (
-        "requests", "route", "destination", "file_name", "manifest", "runway_conn_id",
+        "requests", "route", "destination", "file_name", "manifest", "runway_conn_id", "is_dry_run",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
     ui_color = "#ddd6fe"
@@ -105,6 +107,7 @@ class RunwayBatchOperator(RunwayOperatorBase):
         timeout: timedelta | float = timedelta(days=1),
         cancel_on_timeout: bool = True,
         cancel_on_kill: bool = True,
+        dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -130,6 +133,7 @@ class RunwayBatchOperator(RunwayOperatorBase):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
+        self.is_dry_run = checked_flag(dry_run)
         self._phase: BatchPhase | None = None
 
     @staticmethod
@@ -142,6 +146,7 @@ class RunwayBatchOperator(RunwayOperatorBase):
 
     def execute(self, context: Context) -> BatchSummary:
         """Find out what earlier tries did, submit what is left, and wait."""
+        self._only_look(context)
         phase, store = self._begin(context, anew=True)
         report = self._report(context, phase)
         report.check()
@@ -154,6 +159,7 @@ class RunwayBatchOperator(RunwayOperatorBase):
 
         :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
         """
+        self._only_look(context)
         phase, store = self._begin(context, anew=False)
         phase.match_as_written()
         phase.settle(event["ended"], to_be_saved=bool(self.destination))
@@ -178,6 +184,12 @@ class RunwayBatchOperator(RunwayOperatorBase):
             )
             worker.start()
             worker.join(KILL_CLEANUP_TIMEOUT)
+
+    def _only_look(self, context: Context) -> None:
+        if is_asked_for(self.is_dry_run):
+            from airflow_runway.operators._batch.dry_run import dry_run_of
+
+            dry_run_of(self, context, self._begin, self._report)
 
     def _begin(self, context: Context, *, anew: bool) -> tuple[BatchPhase, BatchStore]:
         from airflow_runway.operators._batch.phase import BatchPhase

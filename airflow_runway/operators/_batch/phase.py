@@ -91,7 +91,7 @@ class BatchPhase(BatchItems):
         log: Log,
     ) -> None:
         super().__init__(hook, store, route, requests, resubmit=resubmit, log=log)
-        self._limits = limits
+        self._limits = self.limits = limits
         self._cancel_when_stopped = cancel_when_stopped
         self.result = PhaseResult()
         self._stopped = threading.Event()

@@ -202,7 +202,7 @@ def test_a_documented_request(name, gateway_server, set_connection, context):
 )
 def test_every_field_is_a_template(name):
     operator = getattr(operators, name)
-    wanted = {"payload", "route", "runway_conn_id", *getattr(operator, "fields", ())}
+    wanted = {"payload", "route", "runway_conn_id", "is_dry_run", *getattr(operator, "fields", ())}
     assert set(operator.template_fields) == wanted
 
 

@@ -4,7 +4,7 @@ import pytest
 from unit.core.raising import raises
 
 from airflow_runway.core.facts import ErrorKind
-from airflow_runway.core.protocol.connection import read_connection
+from airflow_runway.core.protocol.connection import doubts_about, origin_of, read_connection
 
 
 def read(**fields):
@@ -79,3 +79,38 @@ def test_verify(value, verify):
 
 def test_the_key_is_not_shown():
     assert "key_x" not in repr(read())
+
+
+@pytest.mark.parametrize(
+    ("fields", "doubts"),
+    [
+        ({"password": "key_0123456789"}, []),
+        ({"password": "key_0123456789", "extra": {"headers": {}, "a": 1}}, ["are ignored: a, headers."]),
+        ({"password": "sk-0123456789"}, ["Keys of Runway begin with 'key_'"]),
+        ({"password": "sk-0123456789", "extra": {"gateway": "cometapi"}}, []),
+        ({"password": "key_0123456789", "extra": {"gateway": "gptplus5"}}, ["as those of Runway do"]),
+        ({"password": "key_0123456789", "extra": {"verify": False}}, ["whoever stands in between"]),
+        (
+            {"password": "key_0123456789", "host": "https://api.cometapi.com/x"},
+            ["that of CometAPI, and the gateway is set to Runway"],
+        ),
+        (
+            {"password": "key_0123456789", "host": "http://e", "extra": {"allow_insecure_http": True}},
+            ["travels readably"],
+        ),
+    ],
+)
+def test_what_a_person_should_look_at(fields, doubts):
+    found = doubts_about(read_connection("c", **fields))
+    assert len(found) == len(doubts)
+    assert all(words in doubt for words, doubt in zip(doubts, found, strict=True))
+
+
+def test_a_secret_in_an_ignored_name_is_not_repeated():
+    name = "https://e/?token=hush"
+    (doubt,) = doubts_about(read_connection("c", password="key_0123456789", extra={name: 1}))
+    assert "hush" not in doubt
+
+
+def test_the_origin_is_shown_without_the_path():
+    assert origin_of("https://e:8443/tenant/secret") == "https://e:8443"
