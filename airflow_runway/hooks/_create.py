@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import requests
@@ -104,9 +104,10 @@ async def acreate(settings: ConnectionSettings, call: Call) -> Response:
     hand_over = HandOver(restart)
     headers = {**_network.standard_headers(settings), "Authorization": f"Bearer {settings.api_key}"}
     failure: Exception | None = None
+    connector = _OwnConnector(limit=1, force_close=True, ssl=tls)
     try:
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=1, force_close=True, ssl=tls),
+            connector=connector,
             # See :func:`_request` for the encoding.
             headers={**headers, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_network.CONNECT_TIMEOUT),
@@ -124,8 +125,31 @@ async def acreate(settings: ConnectionSettings, call: Call) -> Response:
                 await arriving.aread(answer)
     except Exception as error:
         failure = error
-    # Only now that the session is closed can nobody hand the body over any more.
+    finally:
+        connector.abort()
+    # Only now that the connection is gone can nobody hand the body over any more.
     return _outcome(settings, arriving, hand_over, failure, allowed if deadline.expired() else None)
+
+
+class _OwnConnector(aiohttp.TCPConnector):
+    """Remembers its one connection, to end it for certain: TLS would wait for the other side's goodbye."""
+
+    _made: asyncio.Transport | None = None
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        """What a session calls for a connection.
+
+        :param args: passed on.
+        :param kwargs: passed on.
+        """
+        connection = await super().connect(*args, **kwargs)
+        self._made = connection.transport
+        return connection
+
+    def abort(self) -> None:
+        """End it, whatever is under way."""
+        if self._made is not None:
+            self._made.abort()
 
 
 def _encoded(call: Call) -> bytes:
