@@ -182,7 +182,10 @@ _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 #: Answers of a gateway that has charged; ``ID`` stands for the id.
 _ANSWERS = {
     "accept": _OK + b"Connection: close\r\n\r\n" + _GOOD,
-    "accept behind 103": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + _OK + b"Connection: close\r\n\r\n" + _GOOD,
+    "accept behind 103": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    + _OK
+    + b"Connection: close\r\n\r\n"
+    + _GOOD,
     "garbage": b"\x00\x16\x03 this is no HTTP\r\n\r\n",
     "two lengths": _OK + b"Content-Length: 5\r\nContent-Length: 12\r\n\r\n" + _GOOD,
     "bad chunk": _OK + b'Transfer-Encoding: chunked\r\n\r\nzz\r\n{"i',

@@ -76,9 +76,7 @@ def connect(row: Row, column: Column, gateway, proxy, set_connection, monkeypatc
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("row", "column"), CELLS, ids=lambda part: getattr(part, "name", str(part)))
-def test_cell(
-    row, column, table, serving, set_connection, monkeypatch, certificate, another_certificate
-):
+def test_cell(row, column, table, serving, set_connection, monkeypatch, certificate, another_certificate):
     gateway, proxy = serving(certificate.context if column.route in {TLS, TUNNELLED} else None)
     gateway.behaviour, proxy.behaviour = row.gateway, row.proxy
     bundle = (certificate if row.trusted else another_certificate).bundle
