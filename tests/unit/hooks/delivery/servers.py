@@ -178,14 +178,12 @@ class Gateway(Server):
 
 
 _GOOD = b'{"id": "ID"}'
+_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 #: Answers of a gateway that has charged; ``ID`` stands for the id.
 _ANSWERS = {
     "accept": _OK + b"Connection: close\r\n\r\n" + _GOOD,
-    "accept behind 103": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-    + _OK
-    + b"Connection: close\r\n\r\n"
-    + _GOOD,
+    "accept behind 103": _HINTS + _OK + b"Connection: close\r\n\r\n" + _GOOD,
     "garbage": b"\x00\x16\x03 this is no HTTP\r\n\r\n",
     "two lengths": _OK + b"Content-Length: 5\r\nContent-Length: 12\r\n\r\n" + _GOOD,
     "bad chunk": _OK + b'Transfer-Encoding: chunked\r\n\r\nzz\r\n{"i',
@@ -198,7 +196,7 @@ _ANSWERS = {
 #: What is sent first, and then for ever.
 _ENDLESS = {
     "endless 100": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "endless 103": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+    "endless 103": (b"", _HINTS),
     "endless head": (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
     "endless body": (_OK + b"Content-Length: 99999\r\n\r\n", b" "),
     "endless behind the id": (_OK + b'Content-Length: 99999\r\n\r\n{"id": "ID", "slow": "', b"x"),
