@@ -91,7 +91,9 @@ async def acreate(settings: ConnectionSettings, call: Call) -> Response:
     :param call: the create.
     """
     content = _encoded(call)
-    tls = await asyncio.to_thread(_network.tls_context, settings)
+    # In a thread: certificates take a while to load the first time.
+    await asyncio.to_thread(check, settings, call)
+    tls = _network.tls_context(settings)
     proxy = _network.proxy_of(settings, for_aiohttp=True)
     allowed = settings.create_timeout + len(content) / SLOWEST_UPLOAD
     arriving = Arriving()

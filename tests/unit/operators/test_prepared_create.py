@@ -20,7 +20,9 @@ def written(monkeypatch):
 
     kept, real = [], MemoryStore.set
     monkeypatch.setattr(
-        MemoryStore, "set", lambda self, key, value, **more: kept.append(key) or real(self, key, value, **more)
+        MemoryStore,
+        "set",
+        lambda self, key, value, **more: kept.append(key) or real(self, key, value, **more),
     )
     return kept
 

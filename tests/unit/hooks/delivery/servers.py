@@ -218,6 +218,8 @@ class Proxy(Server):
     def __init__(self, charged: threading.Event) -> None:
         super().__init__()
         self._charged = charged
+        #: Of every request that arrived.
+        self.heads: list[bytes] = []
         self.behaviour = "pass on"
 
     @property
@@ -226,6 +228,7 @@ class Proxy(Server):
 
     def serve(self, connection: socket.socket) -> None:
         head = head_of(connection)
+        self.heads.append(head)
         method, target, _ = head.split(b" ", 2)
         if self.behaviour in _PROXY_SAYS:
             # A request of more than a head is read first, as a proxy does.

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import socket
 import threading
+from base64 import b64encode
 from dataclasses import replace
 
 import aiohttp
@@ -119,6 +120,30 @@ class TestObservation:
         ours = {name for name in vars(WrittenBody) if not name.startswith("_")}
         theirs = {name for name in dir(aiohttp.Payload) if "write" in name}
         assert theirs <= ours
+
+
+class TestProxyCredentials:
+    @pytest.mark.parametrize("library", LIBRARIES)
+    @pytest.mark.parametrize("route", PROXIED)
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_they_go_to_the_proxy_and_into_no_message(self, serving, certificate, route, library, refused):
+        gateway, proxy = serving(certificate.context if route == TUNNELLED else None)
+        proxy.behaviour = "407" if refused else "pass on"
+        gateway.start()
+        proxy.start()
+        scheme = gateway.url.partition(":")[0]
+        there = proxy.url.replace("//", "//somebody:h1dden@")
+        settings = settings_for(gateway.url, verify=certificate.bundle, proxies={scheme: there})
+        if route == TUNNELLED and refused:
+            with pytest.raises(NoAnswerError) as caught:
+                send(library, settings)
+            assert "h1dden" not in caught.value.reason
+            assert "407" in caught.value.reason
+        else:
+            assert send(library, settings).status == (407 if refused else 200)
+        (head,) = proxy.heads
+        assert b"proxy-authorization: basic " + b64encode(b"somebody:h1dden").lower() in head.lower()
+        assert (KEY.encode() in head) == (route == FORWARDED)
 
 
 RAISED = [
