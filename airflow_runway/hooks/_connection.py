@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import requests
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.providers.http.hooks.http import HttpHook
@@ -14,12 +13,13 @@ from airflow.providers.http.hooks.http import HttpHook
 from airflow_runway.core.protocol.calls import Exchange, NoAnswerError
 from airflow_runway.core.protocol.connection import ConnectionSettings, read_connection
 from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
-from airflow_runway.hooks import _transport
+from airflow_runway.hooks import _network, _transport
 from airflow_runway.hooks._shared_session import shared_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    import requests
     from airflow.sdk import Connection
 
     from airflow_runway.hooks._shared_session import SharedSession
@@ -111,14 +111,17 @@ class ConnectionHook(HttpHook):
 
         :param headers: further headers.
         :param extra_options: not read: what the HTTP provider takes from here is fixed on purpose.
+        :raises RunwayConfigurationError: its CA bundle or its proxy cannot be used.
         """
         settings = self.settings
-        session = requests.Session()
+        with runway_errors():
+            _network.check(settings)
+        session = _network.UnredirectedSession()
         self.base_url = settings.base_url
         self._base_url_initialized = True
         self.merged_extra = {"allow_redirects": False, "timeout": settings.timeout}
-        session.auth = _transport.BearerKey(settings.api_key)
-        session.headers.update(_transport.standard_headers(settings))
+        session.auth = _network.BearerKey(settings.api_key)
+        session.headers.update(_network.standard_headers(settings))
         session.headers.update(headers or {})
         session.proxies.update(settings.proxies)
         session.verify = settings.verify

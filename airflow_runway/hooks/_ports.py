@@ -87,6 +87,9 @@ class SubmittingHook(ReadsTasks, CancelsTasks, Protocol):
     def prepare(self, payload: Mapping[str, object]) -> PreparedRequest:
         """Look at the media that a request names."""
 
+    def prepare_create(self, route: str, body: Mapping[str, object]) -> None:
+        """Find out what would keep a create from being sent."""
+
     def send(self, route: str, body: Mapping[str, object]) -> Submission:
         """Create a generation."""
 

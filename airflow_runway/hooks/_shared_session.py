@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway.core.facts import CoreError
 from airflow_runway.core.protocol.calls import NoAnswerError
-from airflow_runway.exceptions import error_of
-from airflow_runway.hooks import _transport
+from airflow_runway.exceptions import error_of, runway_errors
+from airflow_runway.hooks import _network, _transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -138,9 +138,11 @@ class SharedSession:
         return await self._opened_for(await self._look_up())
 
     async def _opened_for(self, settings: ConnectionSettings) -> _Opened:
-        tls = await asyncio.to_thread(_transport.tls_context, settings)
+        with runway_errors():
+            tls = await asyncio.to_thread(_network.tls_context, settings)
+            session = _transport.open_session(settings, tls)
         fresh_until = asyncio.get_running_loop().time() + LOOK_UP_LIFETIME
-        self._current = _Opened(settings, _transport.open_session(settings, tls), fresh_until)
+        self._current = _Opened(settings, session, fresh_until)
         return self._current
 
     async def _refresh(self, current: _Opened) -> None:

@@ -21,8 +21,8 @@ from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError, runway_errors
+from airflow_runway.hooks._network import request_options
 from airflow_runway.hooks._retries import reupload
-from airflow_runway.hooks._transport import request_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

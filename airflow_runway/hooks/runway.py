@@ -13,6 +13,7 @@ from airflow_runway.core.limits import EVIDENCE_TIMEOUT
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.protocol.connection import doubt_about_key
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
+from airflow_runway.hooks import _create
 from airflow_runway.hooks._connection import ConnectionHook
 from airflow_runway.hooks._request_media import RequestMedia
 from airflow_runway.hooks._retries import reread, resend
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
-    from airflow_runway.core.protocol.calls import Exchange
+    from airflow_runway.core.protocol.calls import Call, Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
     from airflow_runway.core.protocol.gateways import Endpoint
     from airflow_runway.hooks._request_media import RequestWithMedia
@@ -70,6 +71,16 @@ class RunwayHook(ConnectionHook):
         :raises RunwayMediaRefusedError: a file is none that the gateway would take.
         """
         return self._media.look(payload)
+
+    def prepare_create(self, route: str, body: Mapping[str, Any]) -> None:
+        """Do all of :meth:`send` that can fail without the network, before an intent is written. Free.
+
+        :param route: see :meth:`submit`.
+        :param body: the JSON body.
+        :raises RunwayConfigurationError: naming the route, field, file, host or proxy that stands in the way.
+        """
+        with runway_errors():
+            _create.check(self.settings, _create_call(self.settings, route, body))
 
     def send(self, route: str, body: Mapping[str, Any]) -> Submission:
         """:meth:`submit` a body as it is, e.g. one that :meth:`prepare` made ready. This spends money.
@@ -233,5 +244,12 @@ class RunwayHook(ConnectionHook):
 
 
 def _submission(settings: ConnectionSettings, route: str, payload: Mapping[str, Any]) -> Exchange[Submission]:
-    fallback = {"callback_url": settings.callback_url}
-    return exchanges.submit(settings.gateway, route, payload, fallback)
+    return exchanges.submit(settings.gateway, route, payload, _fallback(settings))
+
+
+def _create_call(settings: ConnectionSettings, route: str, payload: Mapping[str, Any]) -> Call:
+    return exchanges.create_call(settings.gateway, route, payload, _fallback(settings))
+
+
+def _fallback(settings: ConnectionSettings) -> dict[str, str | None]:
+    return {"callback_url": settings.callback_url}

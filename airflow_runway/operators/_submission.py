@@ -120,6 +120,7 @@ class JournalledSubmission:
         if isinstance(prepared, Record):
             prepared = self._hook.prepare(payload)
         body = prepared.body()
+        self._hook.prepare_create(route, body)
         self._cancel_replaced(decision)
         intent = Record(
             Phase.INTENT,

@@ -22,12 +22,14 @@ class Call:
     #: Below the Base URL.
     path: str
     json: Mapping[str, Any] | None = None
+    #: Whether it asks for a generation, which costs: its delivery is observed, and nothing repeats it (decision 13).
+    creates: bool = False
 
 
 class NoAnswerError(Exception):
-    """A request that got no response.
+    """A request that got no readable response.
 
-    :param delivery: how far it got.
+    :param delivery: of a create, how far it got, as observed; a read is harmless, whatever became of it.
     :param reason: the library's words, redacted.
     """
 

@@ -22,14 +22,16 @@ EXTRA_KEYS: Mapping[str, str] = {
     "gateway": "whose dialect the Base URL speaks",
     "api_version": "value of X-Runway-Version",
     "callback_url": "where reverse-format gateways send results",
-    "timeout": "seconds that one HTTP answer may take",
+    "timeout": "seconds that one HTTP answer may take; default 60, for a create 120",
     "proxies": "proxy URL by scheme",
     "verify": "false, or the path of a CA bundle",
     "allow_insecure_http": "allow an http:// Base URL",
 }
 
-#: A create may be slow, since the media are fetched during the call.
+#: Seconds that the answer to a read may take.
 DEFAULT_TIMEOUT = 60.0
+#: A create may be slow, since the media are fetched during the call, and to give up on it costs a person's time.
+DEFAULT_CREATE_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class ConnectionSettings:
     callback_url: str | None = None
     #: Seconds that one HTTP answer may take.
     timeout: float = DEFAULT_TIMEOUT
+    #: Seconds that the answer to a create may take in all, from when its body was handed over (contracts §12).
+    create_timeout: float = DEFAULT_CREATE_TIMEOUT
     #: Proxy URL by scheme; empty = as the environment says.
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: ``False`` for no certificate check, or the path of a CA bundle.
@@ -80,6 +84,7 @@ def read_connection(
     extra = extra or {}
     gateway = _gateway(conn_id, extra.get("gateway"))
     key = (password or "").strip()
+    timeout = _timeout(conn_id, extra.get("timeout"))
     if not key:
         raise _wrong(conn_id, f"has no API key: put your {gateway.title} key into its Password field")
     if not key.isascii() or not key.isprintable() or " " in key:
@@ -93,7 +98,8 @@ def read_connection(
         api_key=key,
         api_version=_text(conn_id, extra, "api_version") or DEFAULT_API_VERSION,
         callback_url=_text(conn_id, extra, "callback_url") or None,
-        timeout=_timeout(conn_id, extra.get("timeout")),
+        timeout=timeout or DEFAULT_TIMEOUT,
+        create_timeout=timeout or DEFAULT_CREATE_TIMEOUT,
         proxies=_proxies(conn_id, extra.get("proxies")),
         verify=_verify(extra.get("verify", True)),
         ignored=tuple(sorted(str(key) for key in extra if key not in EXTRA_KEYS)),
@@ -133,6 +139,12 @@ def _base_url(
         raise _wrong(conn_id, "has a Base URL that cannot be read: use https://host[:port][/path]") from None
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise _wrong(conn_id, "has a Base URL that is not http(s): use https://host[:port][/path]")
+    if not _is_a_name(parts.hostname):
+        raise _wrong(
+            conn_id,
+            f"has the host {redact(parts.hostname, limit=80)!r} in its Base URL, which can be no host name: a part "
+            "between two dots is empty or longer than 63 characters",
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _wrong(conn_id, "has a Base URL with a user, a query or a fragment: leave these out")
     if parts.scheme == "http" and not allow_http:
@@ -144,6 +156,14 @@ def _base_url(
     if port and not has_port:
         return f"{parts.scheme}://{parts.netloc}:{port}{parts.path}"
     return text
+
+
+def _is_a_name(host: str) -> bool:
+    """Whether a host can be asked for at all: resolvers raise errors of their own at anything else."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _flag(extra: Mapping[str, Any], name: str) -> bool:
@@ -160,9 +180,9 @@ def _text(conn_id: str, extra: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _timeout(conn_id: str, value: object) -> float:
+def _timeout(conn_id: str, value: object) -> float | None:
     if value in (None, ""):
-        return DEFAULT_TIMEOUT
+        return None
     try:
         seconds = float(str(value))
     except ValueError:

@@ -39,19 +39,34 @@ def submit(
     :param fallback: values for fields that the route needs and the payload lacks, e.g. ``callback_url``.
     :raises CoreError: it would surely be refused and was not sent; it was refused; or nobody knows.
     """
-    row = known_route(gateway, route)
-    payload = {**payload, **_needed(gateway, route, row.needs, payload, fallback or {})}
+    call = create_call(gateway, route, payload, fallback)
     try:
-        json.dumps(payload, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise _misconfigured(f"The payload for {route} is not JSON: {redact(error)}.") from None
-    try:
-        response = yield Call("POST", row.path, payload)
+        response = yield call
     except NoAnswerError as silence:
         raise CoreError(
             errors.create_without_answer(gateway, route, silence.delivery, silence.reason)
         ) from None
     return _value(decode_submission(response, gateway, route))
+
+
+def create_call(
+    gateway: Gateway, route: str, payload: Mapping[str, Any], fallback: Mapping[str, str | None] | None = None
+) -> Call:
+    """The request of :func:`submit`, checked as far as that needs no network.
+
+    :param gateway: see there.
+    :param route: see there.
+    :param payload: see there.
+    :param fallback: see there.
+    :raises CoreError: it would surely be refused, or cannot be sent.
+    """
+    row = known_route(gateway, route)
+    payload = {**payload, **_needed(gateway, route, row.needs, payload, fallback or {})}
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _misconfigured(f"The payload for {route} is not JSON: {redact(error)}.") from None
+    return Call("POST", row.path, payload, creates=True)
 
 
 def _needed(

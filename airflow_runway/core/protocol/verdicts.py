@@ -67,11 +67,11 @@ class Cause(Enum):
 
 
 class Delivery(Enum):
-    """How far a request got that has no answer. Today the class of an exception says it; see decision 13."""
+    """How far a request got that has no answer; observed, not read off an error (decision 13)."""
 
-    #: Nothing of it reached the gateway: the connection never stood.
+    #: Its body was never handed to a connection, so nobody can have read it.
     NOT_SENT = "not sent"
-    #: It may have been read and acted upon.
+    #: Its body was handed over: it may have been read and acted upon.
     UNKNOWN = "unknown"
 
 

@@ -150,6 +150,7 @@ class BatchPhase(BatchItems):
                 return
             # Uploads and fresh links are free, and come before the intent.
             token, body = with_token(self._hook.settings, self._route, prepared.body())
+            self._hook.prepare_create(self._route, body)
             planned = replace(planned, token=token)
             self.intend(planned)
         except (RunwayJournalError, RunwayConfigurationError) as error:

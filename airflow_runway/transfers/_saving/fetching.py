@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from airflow_runway.core.redaction import redact
 from airflow_runway.core.saving.promises import Promise, Step, read_response
 from airflow_runway.exceptions import RunwayTransferRefusedError
-from airflow_runway.hooks._transport import request_options
+from airflow_runway.hooks._network import request_options
 from airflow_runway.transfers._saving.address_guard import (
     AddressGuard,
     ForbiddenAddressError,

@@ -17,9 +17,9 @@ from airflow_runway import __version__
 from airflow_runway.core.protocol.calls import Call, NoAnswerError
 from airflow_runway.core.protocol.connection import read_connection
 from airflow_runway.core.protocol.verdicts import Delivery
-from airflow_runway.hooks import _transport
+from airflow_runway.hooks import _network, _reading, _transport
 
-CREATE = Call("POST", "/v1/image_to_video", {"model": "gen4_turbo"})
+CREATE = Call("POST", "/v1/image_to_video", {"model": "gen4_turbo"}, creates=True)
 
 
 def settings_for(url, **extra):
@@ -30,15 +30,15 @@ def settings_for(url, **extra):
 
 def send_sync(settings, call):
     session = requests.Session()
-    session.auth = _transport.BearerKey(settings.api_key)
-    session.headers.update(_transport.standard_headers(settings))
+    session.auth = _network.BearerKey(settings.api_key)
+    session.headers.update(_network.standard_headers(settings))
     with session:
         return _transport.send(session, settings, call)
 
 
 def send_async(settings, call):
     async def go():
-        async with _transport.open_session(settings, _transport.tls_context(settings)) as session:
+        async with _transport.open_session(settings, _network.tls_context(settings)) as session:
             return await _transport.asend(session, settings, call)
 
     return asyncio.run(go())
@@ -103,7 +103,7 @@ def test_an_answer_that_breaks_off_is_kept_as_far_as_it_came(send, gateway_serve
 
 @both
 def test_a_flood_is_cut(send, gateway_server, monkeypatch):
-    monkeypatch.setattr(_transport, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(_reading, "LARGEST_ANSWER", 100_000)
     gateway_server.answers(Scripted(200, b"x" * 1_000_000))
     response = send(settings_for(gateway_server.url), CREATE)
     assert response.truncated
@@ -131,7 +131,7 @@ def test_an_unreachable_proxy_is_not_sent(send, gateway_server):
 @both
 def test_a_silent_server_is_unknown(send):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = replace(settings_for(f"http://127.0.0.1:{server.getsockname()[1]}"), timeout=0.05)
+        settings = replace(settings_for(f"http://127.0.0.1:{server.getsockname()[1]}"), create_timeout=0.05)
         with pytest.raises(NoAnswerError) as caught:
             send(settings, CREATE)
     assert caught.value.delivery is Delivery.UNKNOWN
@@ -228,6 +228,6 @@ def test_verify_false_is_obeyed(send, cutting_tls_server):
 
 def test_reasons_name_no_key():
     hidden = urllib3.exceptions.HTTPError(f"Invalid header value b'Bearer {KEY}'")
-    reason = _transport._reason(requests.ConnectionError(hidden), settings_for("http://127.0.0.1"))
+    reason = _network.reason_of(requests.ConnectionError(hidden), settings_for("http://127.0.0.1"))
     assert KEY not in reason
     assert reason.startswith("ConnectionError: ")

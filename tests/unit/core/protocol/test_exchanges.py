@@ -59,7 +59,7 @@ class TestSubmit:
     def test_one_post_with_the_payload_as_it_is(self):
         payload = {"model": "gen4_turbo", "promptImage": "https://e/x.jpg"}
         calls, submission = run(submit(RUNWAY, "image_to_video", payload), says({"id": "t1"}))
-        assert calls == [Call("POST", "/v1/image_to_video", payload)]
+        assert calls == [Call("POST", "/v1/image_to_video", payload, creates=True)]
         assert submission.runway_task_id == "t1"
 
     def test_an_unknown_route_is_refused_here(self):
@@ -87,7 +87,7 @@ class TestSubmit:
     def test_which_comes_from_the_task_or_else_from_the_connection(self, payload, fallback, sent):
         exchange = submit(COMET, "pro/generate", payload, {"callback_url": fallback})
         calls, _ = run(exchange, says({"code": 200, "msg": "成功", "data": {"task_id": "t1"}}))
-        assert calls == [Call("POST", "/runway/pro/generate", {"callback_url": sent})]
+        assert calls == [Call("POST", "/runway/pro/generate", {"callback_url": sent}, creates=True)]
 
     def test_and_must_be_an_address(self):
         with raises(ErrorKind.CONFIGURATION, r"no http\(s\) address"):

@@ -1,0 +1,135 @@
+"""An end to a create over requests, whatever the other side does.
+
+Time-outs of a socket begin anew with each byte: a server that sends one per second, or ``100 Continue`` for ever,
+would hold a worker for ever. So a thread shuts the socket down; what had come by then can still be read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from requests.adapters import HTTPAdapter
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+#: A create may be silent for minutes; what stands between forgets silent connections. Seconds, seconds, tries.
+_KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 20))
+
+
+class Deadline:
+    """Shuts the connections down that it was given, once its time is up.
+
+    :param seconds: from now on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._changed = threading.Condition()
+        self._sockets: list[socket.socket] = []
+        self._over = False
+        self.expired = False
+        self._at = time.monotonic() + seconds
+        self._thread = threading.Thread(target=self._wait, name="runway-create-deadline", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+        self._thread.join()
+        for watched in self._sockets:
+            watched.close()
+
+    def restart(self, seconds: float) -> None:
+        """Give it so many seconds from now on.
+
+        :param seconds: how many.
+        """
+        with self._changed:
+            self._at = time.monotonic() + seconds
+            self._changed.notify()
+
+    def watch(self, connected: socket.socket) -> None:
+        """End this connection too.
+
+        :param connected: to the gateway or to a proxy; TLS may take it over.
+        """
+        # A second handle on the same connection: TLS takes the first one away from the object.
+        watched = socket.fromfd(connected.fileno(), connected.family, connected.type)
+        with self._changed:
+            self._sockets.append(watched)
+            if self.expired:
+                _shut_down(watched)
+
+    def _wait(self) -> None:
+        with self._changed:
+            while not self._over:
+                left = self._at - time.monotonic()
+                if left <= 0:
+                    self.expired = True
+                    for watched in self._sockets:
+                        _shut_down(watched)
+                    return
+                self._changed.wait(left)
+
+
+def _shut_down(connected: socket.socket) -> None:
+    with suppress(OSError):  # the other side was quicker
+        connected.shutdown(socket.SHUT_RDWR)
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """Waits for the answer behind ``102`` and ``103``; the standard library does so for ``100`` only."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 101 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Makes connections that a deadline can end, directly and through every kind of proxy. Repeats nothing.
+
+    :param deadline: told of each connection, before TLS.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def get_connection_with_tls_context(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """What requests calls for the pool that a request goes through.
+
+        :param request: the request.
+        :param args: passed on.
+        :param kwargs: passed on.
+        """
+        pool: Any = super().get_connection_with_tls_context(request, *args, **kwargs)
+        made, deadline = pool.ConnectionCls, self._deadline
+
+        def connect(connection: Any) -> socket.socket:
+            connected: socket.socket = made._new_conn(connection)
+            _keep_alive(connected)
+            deadline.watch(connected)
+            return connected
+
+        members = {"_new_conn": connect, "response_class": _FinalResponse}
+        pool.ConnectionCls = type("WatchedConnection", (made,), members)
+        return pool
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE:
+        if hasattr(socket, name):  # not on every system
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
