@@ -83,7 +83,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
     :param on_clear: when somebody clears the task: ``"reuse"`` gives the same generation again at no cost,
         ``"regenerate"`` makes, and pays for, a new one.
     :param max_credits: the most that a generation may cost by the gateway's own estimate; one that is above
-        is cancelled at once. ``None`` = no bound.
+        is cancelled at once. ``None`` = no bound. Only what this very try has submitted: a generation that an
+        earlier try has accepted is not cancelled by a bound that was lowered since.
     """
 
     template_fields: Sequence[str] = ("route", "payload", "runway_conn_id")
@@ -164,7 +165,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
                 f"Runway task {record.runway_task_id} was submitted while this task was being stopped; cancelling: "
                 f"{self._cancel(store)}."
             )
-        self._keep_to_budget(store, record)
+        if is_new:
+            self._keep_to_budget(store, record)
         if not self.wait_for_completion:
             store.close("returned")
             return record.runway_task_id
