@@ -36,10 +36,10 @@ any                any      any      any           any             any         a
 
 The first row that fits counts. What is recorded: an *intent* was never answered; a *named* one was answered by an
 error that holds an id, a *refused* one by a refusal that does; *accepted* has an id, and did not end badly as far as
-is known; *failed* was read to have failed or been cancelled, or was cancelled by us; *lost* was once not found any more. "Remote" is what
-the gateway says of the id: "failed" includes cancelled, "gone" is an id that the server does not know. It means
-something only on the account that accepted it (decision 16): on *another* account (origin or key), or where 0.1.0
-recorded none, nothing follows from it. Where the id can be read, all is well, whatever the key is.
+is known; *failed* was read to have failed or been cancelled, or was cancelled by us; *lost* was once not found any
+more. "Remote" is what the gateway says of the id: "failed" includes cancelled, "gone" is an id that the server does
+not know. That means something only on the account that accepted it (decision 16): on *another* account (origin or
+key), or where 0.1.0 recorded none, nothing follows from it. Where the id can be read, all is well, whatever the key.
 
 "Refuse" leaves it to a person: a generation may exist. "Try later" sends nothing: "could not read" is never
 "nothing there". "Elsewhere" sends nothing either: the generation is out of sight from here. A plain re-attach does

@@ -24,8 +24,8 @@ RECORD = Record(
 )
 LOST = Record(Phase.INTENT, "b", "runway", "image_to_video", sent_at=2.0, anchored_at=2.0, token="x")
 FULL = replace(
-    RECORD, token="x", evidence={"credits": 5.0}, account=Account("https://h", "s", "d"), max_tries=2, anchored_at=3.0,
-    outcome="failed", as_written="w", replaces=("t0",), refused=True, estimated_credits=25.0,
+    RECORD, token="x", evidence={"credits": 5.0}, account=Account("https://h", "s", "d"), max_tries=2,
+    anchored_at=3.0, outcome="failed", as_written="w", replaces=("t0",), refused=True, estimated_credits=25.0,
 )  # fmt: skip
 
 
