@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_runway import telemetry
-from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.submission import (
     Elsewhere,
@@ -18,25 +17,21 @@ from airflow_runway.core.journal.submission import (
     Reattach,
     Record,
     Refuse,
-    Remote,
     Reuse,
     Submit,
     TryLater,
     Unreadable,
-    remote_of,
 )
-from airflow_runway.core.limits import NOT_VISIBLE_GRACE, READ_ATTEMPTS
 from airflow_runway.core.models import CancelOutcome
-from airflow_runway.core.polling.decisions import Finished, GaveUp, Wait
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
     RunwayJournalError,
     RunwaySubmissionError,
-    error_of,
 )
 from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
+from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
 
 if TYPE_CHECKING:
@@ -44,22 +39,13 @@ if TYPE_CHECKING:
 
     from airflow_runway.core.journal.submission import Policy, SubmissionDecision
     from airflow_runway.core.models import Submission
-    from airflow_runway.core.polling.decisions import PollDecision
     from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.operators._recorded_generation import LooksAtTask
     from airflow_runway.stores.submission import SubmissionStore
     from airflow_runway.telemetry import Log
 
-#: Seconds after a submission in which a 404 may be a replica that lags.
-_FRESH = 60.0
 #: Bytes of the salt of an account's digest.
 _SALT = 8
-
-
-class LooksAtTask(Protocol):
-    """Reads a wait's task once and decides."""
-
-    def __call__(self, wait: Wait, *, attempts: int = 1) -> PollDecision:
-        """Look."""
 
 
 class JournalledSubmission:
@@ -106,14 +92,15 @@ class JournalledSubmission:
             request = self._hook.fingerprint(route, prepared.identity)
         found = history.matching(request) if isinstance(history, History) else history
         decision = self._decide(found, request, policy)
+        about = getattr(decision, "record", None)
+        told = still_open(record for record in records if record.is_open and record is not about)
+        if told:
+            self._log.warning("%s", told)
+        self._tell_of_current(found)
         if isinstance(decision, TryLater):
             raise RunwayJournalError(
                 f"Nothing was sent and nothing was charged: {decision.reason}. A retry looks again."
             )
-        told = still_open(record for record in records if record.is_open and record is not found)
-        if told:
-            self._log.warning("%s", told)
-        self._tell_of_current(found)
         if isinstance(decision, Elsewhere):
             raise elsewhere(self._hook, decision)
         if isinstance(decision, Refuse):
@@ -140,7 +127,7 @@ class JournalledSubmission:
         decision = journal.decide(found, request, cleared=cleared, policy=policy)
         if not isinstance(decision, Look):
             return decision
-        remote = self._remote(decision.record)
+        remote = remote_state(self._hook, self._look, decision.record)
         return journal.decide(
             found,
             request,
@@ -187,27 +174,6 @@ class JournalledSubmission:
         self._store.take_up(record, **changes)
         self._cancel_replaced()
         return self._recorded()
-
-    def _remote(self, record: Record) -> Remote:
-        """What the gateway says of a recorded generation; "gone" only after more than one look."""
-        age = time.time() - record.sent_at
-        # The connection has just been read: a key that is refused now will be refused again.
-        wait = Wait(record.runway_task_id, deadline=float("inf"), seen=age > _FRESH, refusals=1)
-        while True:
-            decision = self._look(wait, attempts=READ_ATTEMPTS)
-            if isinstance(decision, Finished):
-                return remote_of(decision.task)
-            if isinstance(decision, GaveUp):
-                if decision.error.kind is ErrorKind.TASK_LOST:
-                    return Remote.GONE
-                raise error_of(decision.error)
-            if decision.wait.troubles:
-                return Remote.UNREADABLE
-            shows_late = not self._hook.settings.gateway.missing_is_gone and age < NOT_VISIBLE_GRACE
-            if not decision.wait.unseen_looks or shows_late:
-                return Remote.ALIVE
-            wait = decision.wait
-            time.sleep(decision.after)
 
     def _replaced_by(self, decision: Submit) -> tuple[str, ...]:
         """What is to be cancelled once the new generation is recorded; says what is not."""
