@@ -1,7 +1,7 @@
 """Any life of a task: crash points, faults, clears, other requests and other accounts, in any order.
 
-Histories: 400 of each of the eight variants in CI (3,200), 8,000 of each with ``--hypothesis-profile=thorough``
-(64,000); up to nine tries in each.
+Histories: 200 of each of the eight variants in CI (1,600), 4,000 of each with ``--hypothesis-profile=thorough``
+(32,000); up to nine tries in each.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Life:
 @pytest.mark.parametrize("on_clear", ["reuse", "regenerate"])
 def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, mapped, set_connection, caplog):
     @settings(
-        max_examples=settings.default.max_examples * 4, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=settings.default.max_examples * 2, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(tries)
     def any_life(steps):
