@@ -220,6 +220,7 @@ class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
 class RunwayJournalError(RunwayError):
     """What this task did before could not be read, or what it is about to do could not be written.
 
+    Also where the generation that it made is not found, on another account than accepted it: see the message.
     Nothing was sent, nothing was charged. A retry tries again.
     """
 

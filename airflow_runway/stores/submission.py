@@ -248,7 +248,7 @@ def kept_for_good() -> dict[str, Any]:
 
 def _is_emptied_on_success() -> bool:
     """Whether Airflow deletes what a task has stored when it succeeds."""
-    from airflow.providers.common.compat.sdk import conf
+    from airflow.configuration import conf
 
     return bool(conf.getboolean("state_store", "clear_on_success", fallback=False))
 
