@@ -90,6 +90,8 @@ class RunwayError(Exception):
     :param status: HTTP status of the answer; ``None`` where no connection came about.
     :param retry_after: seconds that the server asked to wait, if it did.
     :param key_refused: whether it is the API key that is refused.
+    :param runway_task_id: of a submission: the id in an answer that is no acceptance.
+    :param refused: whether that answer was a refusal, but for the id.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.OTHER
@@ -102,10 +104,14 @@ class RunwayError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         key_refused: bool = False,
+        runway_task_id: str = "",
+        refused: bool = False,
     ) -> None:
         super().__init__(message)
         #: The same as a value, for events, journals and decisions.
-        self.facts = ErrorFacts(self.kind, message, task, status, retry_after, key_refused)
+        self.facts = ErrorFacts(
+            self.kind, message, task, status, retry_after, key_refused, runway_task_id, refused
+        )
 
     @property
     def task(self) -> RunwayTask | None:
@@ -126,6 +132,11 @@ class RunwayError(Exception):
     def key_refused(self) -> bool:
         """Whether it is the API key that is refused: a wait then reads the connection anew, once."""
         return self.facts.key_refused
+
+    @property
+    def runway_task_id(self) -> str:
+        """Of a submission: the id in an answer that is no acceptance. It may exist, and be charged."""
+        return self.facts.runway_task_id
 
 
 class RunwayConfigurationError(RunwayError, AirflowFailException):
@@ -198,8 +209,9 @@ class RunwayNotAcceptedError(RunwaySubmissionError):
 class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
     """The request left this machine, and no usable answer tells whether it was accepted.
 
-    It may have cost one generation. Airflow does not retry: sending again could pay twice. Look into the
-    gateway's own request history before clearing the task.
+    It may have cost one generation. Airflow does not retry: sending again could pay twice. Where the answer holds
+    an id, though it is an error, ``runway_task_id`` names it, and a clear reads it before anything else. Else look
+    into the gateway's own request history before clearing the task.
     """
 
     kind = ErrorKind.AMBIGUOUS_SUBMISSION
@@ -208,6 +220,7 @@ class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
 class RunwayJournalError(RunwayError):
     """What this task did before could not be read, or what it is about to do could not be written.
 
+    Also where the generation that it made is not found, on another account than accepted it: see the message.
     Nothing was sent, nothing was charged. A retry tries again.
     """
 
@@ -368,6 +381,8 @@ def error_of(facts: ErrorFacts) -> RunwayError:
         status=facts.status,
         retry_after=facts.retry_after,
         key_refused=facts.key_refused,
+        runway_task_id=facts.runway_task_id,
+        refused=facts.refused,
     )
 
 

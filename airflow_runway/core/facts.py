@@ -79,6 +79,10 @@ class ErrorFacts:
     retry_after: float | None = None
     #: Whether it is the API key that is refused.
     key_refused: bool = False
+    #: Of a submission: the id that stands in an answer which is no acceptance; it may exist, and be charged.
+    runway_task_id: str = ""
+    #: Whether that answer was a refusal, but for the id.
+    refused: bool = False
 
     def __str__(self) -> str:
         return self.message

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
+    from airflow_runway.core.journal.accounts import AccountInUse
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
     from airflow_runway.core.protocol.calls import Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
@@ -92,6 +93,10 @@ class SubmittingHook(ReadsTasks, CancelsTasks, Protocol):
 
     def send(self, route: str, body: Mapping[str, object]) -> Submission:
         """Create a generation."""
+
+    @property
+    def account(self) -> AccountInUse:
+        """Origin and key of the connection, to be compared with what a record keeps."""
 
     def account_figures(self, model: object = None) -> dict[str, float]:
         """Balance and today's count, as far as the gateway tells."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from airflow_runway.core.journal import submission as journal
+from airflow_runway.core.journal.accounts import AccountInUse
 from airflow_runway.core.limits import EVIDENCE_TIMEOUT
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.protocol.connection import doubt_about_key
@@ -218,6 +219,11 @@ class RunwayHook(ConnectionHook):
         :param payload: the JSON body as its author wrote it, or with names by content in place of its media.
         """
         return journal.fingerprint(self.settings.gateway.name, self.runway_conn_id, route, payload)
+
+    @property
+    def account(self) -> AccountInUse:
+        """Whose money it is: origin and key of the connection, to be compared with what a record keeps."""
+        return AccountInUse(self.settings.base_url, self.settings.api_key)
 
     def check_route(self, route: str) -> None:
         """Whether the gateway has a route; no request is made.

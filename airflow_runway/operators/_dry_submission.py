@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_runway.core.journal.forecast import SubmissionForecast
     from airflow_runway.core.journal.submission import Policy, Record, Submit
     from airflow_runway.hooks._read_only import ReadOnlyHook
-    from airflow_runway.operators._submission import LooksAtTask
+    from airflow_runway.operators._recorded_generation import LooksAtTask
     from airflow_runway.operators._waiting import WaitsForRunwayTask
     from airflow_runway.telemetry import Log
 
@@ -115,8 +115,11 @@ class _DrySubmission(JournalledSubmission):
                     f"That is more than max_credits={max_credits:g}: the generation would be cancelled at once, and "
                     "what the gateway charges until then is charged."
                 )
-        if self._decided is not None and self._decided.note:
-            notes.append(self._decided.note)
+        if self._decided is not None and self._decided.leaves:
+            notes.append(
+                f"Runway task {self._decided.leaves}, made for an earlier request, would not be cancelled: "
+                "it may run on and is charged."
+            )
         if self._decided is not None and self._decided.replaces:
             found["replaces"] = self._decided.replaces
             notes.append(
@@ -125,8 +128,12 @@ class _DrySubmission(JournalledSubmission):
             )
         return found
 
-    def _cancel_replaced(self, decision: Submit) -> None:
+    def _replaced_by(self, decision: Submit) -> tuple[str, ...]:
         self._decided = decision
+        return ()
+
+    def _cancel_replaced(self) -> None:
+        """Nothing is cancelled."""
 
     def _submit(self, intent: Record, payload: Mapping[str, Any]) -> Record:
         self._read_only.check_create(intent.route, payload)

@@ -2,58 +2,50 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_runway import telemetry
-from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.submission import (
+    Elsewhere,
+    History,
     Look,
     Phase,
     Reattach,
     Record,
     Refuse,
-    Remote,
     Reuse,
     Submit,
     TryLater,
-    remote_of,
+    Unreadable,
 )
-from airflow_runway.core.limits import NOT_VISIBLE_GRACE, READ_ATTEMPTS
 from airflow_runway.core.models import CancelOutcome
-from airflow_runway.core.polling.decisions import Finished, GaveUp, Wait
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
     RunwayJournalError,
     RunwaySubmissionError,
-    error_of,
 )
 from airflow_runway.operators._callback_token import with_token
+from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
+from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_runway.core.journal.submission import Policy
+    from airflow_runway.core.journal.submission import Policy, SubmissionDecision
     from airflow_runway.core.models import Submission
-    from airflow_runway.core.polling.decisions import PollDecision
     from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.operators._recorded_generation import LooksAtTask
     from airflow_runway.stores.submission import SubmissionStore
     from airflow_runway.telemetry import Log
 
-#: Seconds after a submission in which a 404 may be a replica that lags.
-_FRESH = 60.0
-
-
-class LooksAtTask(Protocol):
-    """Reads a wait's task once and decides."""
-
-    def __call__(self, wait: Wait, *, attempts: int = 1) -> PollDecision:
-        """Look."""
+#: Bytes of the salt of an account's digest.
+_SALT = 8
 
 
 class JournalledSubmission:
@@ -88,111 +80,142 @@ class JournalledSubmission:
         :raises RunwayJournalError: the journal failed; nothing was sent.
         :raises RunwayReadError: the recorded generation could not be read; nothing was sent.
         """
-        gateway = self._hook.settings.gateway.name
-        found = self._store.load()
+        history = self._store.load()
+        records = list(history.newest_first()) if isinstance(history, History) else []
         as_written = self._hook.fingerprint(route, payload)
         prepared = prepare_or_match(
-            self._hook,
-            payload,
-            as_written=as_written,
-            recorded=[found] if isinstance(found, Record) else [],
-            log=self._log,
+            self._hook, payload, as_written=as_written, recorded=records, log=self._log
         )
         if isinstance(prepared, Record):
             request = prepared.fingerprint
         else:
             request = self._hook.fingerprint(route, prepared.identity)
-        cleared = self._store.was_cleared()
-        decision = journal.decide(found, request, cleared=cleared, policy=policy)
-        if isinstance(decision, Look):
-            remote = self._remote(self._recorded())
-            decision = journal.decide(found, request, cleared=cleared, remote=remote, policy=policy)
+        found = history.matching(request) if isinstance(history, History) else history
+        decision = self._decide(found, request, policy)
+        about = getattr(decision, "record", None)
+        told = still_open(record for record in records if record.is_open and record is not about)
+        if told:
+            self._log.warning("%s", told)
+        self._tell_of_current(found)
         if isinstance(decision, TryLater):
             raise RunwayJournalError(
                 f"Nothing was sent and nothing was charged: {decision.reason}. A retry looks again."
             )
+        if isinstance(decision, Elsewhere):
+            raise elsewhere(self._hook, decision)
         if isinstance(decision, Refuse):
-            raise self._lost_answer(decision.record, payload)
+            raise lost_answer(self._hook, decision.record, payload)
         if isinstance(decision, Reattach | Reuse):
-            return self._recovered(cleared=isinstance(decision, Reuse)), False
+            return self._recovered(decision), False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
         # Uploads and fresh links are free, and done before anything that is not.
         if isinstance(prepared, Record):
             prepared = self._hook.prepare(payload)
         body = prepared.body()
         self._hook.prepare_create(route, body)
-        self._cancel_replaced(decision)
         intent = Record(
             Phase.INTENT,
             self._hook.fingerprint(route, prepared.identity),
-            gateway,
+            self._hook.settings.gateway.name,
             route,
             sent_at=time.time(),
             as_written=as_written,
+            replaces=self._replaced_by(decision),
         )
         return self._submit(intent, body), True
+
+    def _decide(self, found: Record | Unreadable | None, request: str, policy: Policy) -> SubmissionDecision:
+        cleared = isinstance(found, Record) and self._store.was_cleared(found)
+        decision = journal.decide(found, request, cleared=cleared, policy=policy)
+        if not isinstance(decision, Look):
+            return decision
+        remote = remote_state(self._hook, self._look, decision.record)
+        return journal.decide(
+            found,
+            request,
+            cleared=cleared,
+            remote=remote,
+            account=self._hook.account.compared_with(decision.record.account),
+            mapped=self._store.is_mapped,
+            policy=policy,
+        )
+
+    def _tell_of_current(self, found: Record | Unreadable | None) -> None:
+        current = self._store.record
+        if current is not None and current is not found and not current.is_open:
+            self._log.warning(
+                "Runway task %s, submitted at %s, was for another request of this task; it is left alone and, where "
+                "it still runs, charged.",
+                current.runway_task_id,
+                clock(current.sent_at),
+            )
 
     def _recorded(self) -> Record:
         record = self._store.record
         assert record is not None  # noqa: S101 - for the type checker; only records are looked at
         return record
 
-    def _recovered(self, *, cleared: bool) -> Record:
-        record = self._recorded()
-        what = "Reusing" if cleared else "Picking up"
+    def _recovered(self, decision: Reattach | Reuse) -> Record:
+        record, current = decision.record, self._recorded()
+        cleared = isinstance(decision, Reuse)
         self._log.info(
             "%s Runway task %s, submitted at %s: nothing is sent and nothing is charged.",
-            what,
+            "Reusing" if cleared else "Picking up",
             record.runway_task_id,
-            _clock(record.sent_at),
+            clock(record.sent_at),
         )
+        changes: dict[str, Any] = {}
+        if current.replaces or record.replaces:
+            unwanted = dict.fromkeys((*record.replaces, *current.replaces))
+            changes["replaces"] = tuple(old for old in unwanted if old != record.runway_task_id)
+        if record.is_open or cleared:
+            changes |= {"phase": Phase.SUBMITTED, "outcome": "", "refused": False}
         if cleared:
             # From here on it is an ordinary wait again, with a deadline of its own.
-            self._store.put(
-                phase=Phase.SUBMITTED, outcome="", anchored_at=time.time(), max_tries=self._store.max_tries
-            )
+            changes |= {"anchored_at": time.time(), "max_tries": self._store.max_tries}
+        self._store.take_up(record, **changes)
+        self._cancel_replaced()
         return self._recorded()
 
-    def _remote(self, record: Record) -> Remote:
-        """What the gateway says of a recorded generation; "gone" only after more than one look."""
-        age = time.time() - record.sent_at
-        # The connection has just been read: a key that is refused now will be refused again.
-        wait = Wait(record.runway_task_id, deadline=float("inf"), seen=age > _FRESH, refusals=1)
-        while True:
-            decision = self._look(wait, attempts=READ_ATTEMPTS)
-            if isinstance(decision, Finished):
-                return remote_of(decision.task)
-            if isinstance(decision, GaveUp):
-                if decision.error.kind is ErrorKind.TASK_LOST:
-                    return Remote.GONE
-                raise error_of(decision.error)
-            if decision.wait.troubles:
-                return Remote.UNREADABLE
-            shows_late = not self._hook.settings.gateway.missing_is_gone and age < NOT_VISIBLE_GRACE
-            if not decision.wait.unseen_looks or shows_late:
-                return Remote.ALIVE
-            wait = decision.wait
-            time.sleep(decision.after)
+    def _replaced_by(self, decision: Submit) -> tuple[str, ...]:
+        """What is to be cancelled once the new generation is recorded; says what is not."""
+        if decision.leaves:
+            self._log.warning(
+                "Runway task %s, which an earlier request of this task made, is not cancelled: %s. It may run on and "
+                "is charged; note its id.",
+                decision.leaves,
+                "the index of a mapped task may have moved, so that it is another one's"
+                if self._store.is_mapped
+                else "the connection's account is another one now, or it is not known which it was",
+            )
+        carried = self._store.record.replaces if self._store.record else ()
+        return tuple(dict.fromkeys(filter(None, (*carried, decision.replaces))))
 
-    def _cancel_replaced(self, decision: Submit) -> None:
-        """Deal with an earlier generation that the new one replaces."""
-        if decision.note:
-            self._log.warning("%s", decision.note)
-        if not decision.replaces:
+    def _cancel_replaced(self) -> None:
+        """Cancel what the current generation replaces, now that it is recorded; a crash leaves it to the next try.
+
+        Cancelling reads first: what today's account does not know is not touched.
+        """
+        if self._store.is_cut_off:
             return
-        outcome = self._hook.cancel_task(decision.replaces)
-        fate = (
-            "was cancelled"
-            if outcome is CancelOutcome.CANCELLED
-            else f"may run on ({outcome}) and is charged"
-        )
-        self._log.warning(
-            "Runway task %s was for an earlier request of this task; it %s.", decision.replaces, fate
-        )
+        cancelled, left = [], []
+        for old in self._recorded().replaces:
+            outcome = self._hook.cancel_task(old)
+            if outcome is CancelOutcome.CANCELLED:
+                cancelled.append(old)
+            elif outcome is CancelOutcome.UNKNOWN:
+                left.append(old)
+            self._log.warning(
+                "Runway task %s was for an earlier request of this task; it %s.",
+                old,
+                "was cancelled"
+                if outcome is CancelOutcome.CANCELLED
+                else f"may run on ({outcome}) and is charged",
+            )
+        if self._recorded().replaces != tuple(left):
+            self._store.replaced(cancelled, tuple(left))
 
     def _submit(self, intent: Record, payload: Mapping[str, Any]) -> Record:
-        earlier = self._store.record
-        previous = (*earlier.previous, earlier.runway_task_id) if earlier else ()
         token, payload = with_token(self._hook.settings, intent.route, payload)
         self._store.intend(
             replace(
@@ -200,8 +223,8 @@ class JournalledSubmission:
                 anchored_at=intent.sent_at,
                 max_tries=self._store.max_tries,
                 token=token,
-                account=self._hook.account_figures(payload.get("model")) if self._store.is_kept else {},
-                previous=tuple(filter(None, previous))[-journal.PREVIOUS_KEPT :],
+                account=self._hook.account.sealed(secrets.token_hex(_SALT)),
+                evidence=self._hook.account_figures(payload.get("model")) if self._store.is_kept else {},
             )
         )
         try:
@@ -213,7 +236,12 @@ class JournalledSubmission:
             self._store.forget()
             raise
         except RunwayAmbiguousSubmissionError as error:
-            raise RunwayAmbiguousSubmissionError(f"{error} {self._evidence(payload)}") from None
+            if error.runway_task_id:
+                self._log.error("The answer was an error that names Runway task %s.", error.runway_task_id)
+                self._store.put(runway_task_id=error.runway_task_id, refused=error.facts.refused)
+                raise
+            told = evidence(self._hook, self._recorded(), payload)
+            raise RunwayAmbiguousSubmissionError(f"{error} {told}") from None
         return self._accepted(submission)
 
     def _accepted(self, submission: Submission) -> Record:
@@ -228,41 +256,5 @@ class JournalledSubmission:
         self._store.put(
             phase=Phase.SUBMITTED, runway_task_id=submission.runway_task_id, estimated_credits=estimate
         )
+        self._cancel_replaced()
         return self._recorded()
-
-    def _lost_answer(self, record: Record, payload: Mapping[str, Any]) -> RunwayAmbiguousSubmissionError:
-        gateway = self._hook.settings.gateway
-        return RunwayAmbiguousSubmissionError(
-            f"An earlier try of this task sent a request to {record.route} of {gateway.title} at "
-            f"{_clock(record.sent_at)} and never got to see the answer: a generation may exist and may have been "
-            f"charged. Nothing was sent now. {self._evidence(payload)}"
-        )
-
-    def _evidence(self, payload: Mapping[str, Any]) -> str:
-        """What can be known without an id, and what to do."""
-        record = self._recorded()
-        parts = []
-        now = self._hook.account_figures(payload.get("model")) if record.account else {}
-        before = {name: value for name, value in record.account.items() if name in now}
-        if before:
-            moved = any(now[name] != value for name, value in before.items())
-            parts.append(
-                f"Evidence, no proof while others submit too: the account showed {_figures(before)} before "
-                f"and shows {_figures(now)} now, so a generation was {'most likely' if moved else 'probably not'} "
-                "accepted."
-            )
-        if record.token:
-            parts.append(f"A callback whose address holds {record.token} would carry its id.")
-        parts.append(
-            "To decide: look for it in the request history. If it is not there, clear this task with "
-            'on_ambiguous_submit="resubmit", or delete its state entry "runway_submission", and it is sent again.'
-        )
-        return " ".join(parts)
-
-
-def _figures(account: Mapping[str, float]) -> str:
-    return ", ".join(f"{value:g} {name}" for name, value in account.items())
-
-
-def _clock(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

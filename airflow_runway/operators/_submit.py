@@ -54,8 +54,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
     ``runway_task_id``; what it costs as ``runway_credits`` (``{"estimated", "charged"}``).
 
     On Airflow 3.3 a submission is journalled in the task's state store (key ``runway_submission``: ids,
-    times and a hash, no prompt, key or URL). A retry, or a clear, first looks there, so that a worker that died
-    at any moment does not make a second generation; see
+    times, hashes and whose account it was, no prompt, key or URL). A retry, or a clear, first looks there, so that
+    a worker that died at any moment does not make a second generation; see
     ``airflow_runway.core.journal.submission`` for the whole table.
 
     Errors tell what was charged. A refusal by the gateway (``RunwayRequestRefusedError``,
@@ -82,9 +82,11 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
     :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, or ``"resubmit"`` at the risk of
         paying twice.
     :param on_clear: when somebody clears the task: ``"reuse"`` gives the same generation again at no cost,
-        ``"regenerate"`` makes, and pays for, a new one.
+        ``"regenerate"`` makes, and pays for, a new one. With Airflow's ``[state_store] clear_on_success=True`` a
+        clear after a success finds nothing, and pays, whatever this says.
     :param max_credits: the most that a generation may cost by the gateway's own estimate; one that is above
-        is cancelled at once. ``None`` = no bound.
+        is cancelled at once. ``None`` = no bound. Only what this very try has submitted: a generation that an
+        earlier try has accepted is not cancelled by a bound that was lowered since.
     :param dry_run: do all that is free, say in the log and in XCom ``runway_dry_run`` what would be sent and what it
         would cost, as far as anybody knows, and end as skipped, downstream tasks too; templated, e.g.
         ``"{{ params.dry_run }}"``. See ``airflow_runway.operators._dry_run``. A wait that had begun goes on.
@@ -175,7 +177,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
                 f"Runway task {record.runway_task_id} was submitted while this task was being stopped; cancelling: "
                 f"{self._cancel(store)}."
             )
-        self._keep_to_budget(store, record)
+        if is_new:
+            self._keep_to_budget(store, record)
         if not self.wait_for_completion:
             store.close("returned")
             return record.runway_task_id

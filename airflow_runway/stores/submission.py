@@ -8,11 +8,18 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway.core.journal.submission import UNREADABLE, Phase, Record, Unreadable, read_record
+from airflow_runway.core.journal.submission import (
+    UNREADABLE,
+    History,
+    Phase,
+    Record,
+    Unreadable,
+    read_history,
+)
 from airflow_runway.exceptions import RunwayJournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow.sdk import Context
 
@@ -21,12 +28,17 @@ log = logging.getLogger(__name__)
 KEY = "runway_submission"
 #: Writing what was paid for is tried this often.
 _ATTEMPTS = 4
+#: Airflow's answers for a task instance that is no longer there: it was cleared meanwhile (airflow-facts §16).
+_NO_LONGER_THERE = frozenset({404, 410})
 
-_warned = False
+_warned: set[str] = set()
 
 
 def write_persistently(write: Callable[[], None]) -> bool:
     """Write what was paid for, trying several times if need be; what goes wrong is logged.
+
+    Once only where Airflow says that the task instance is no longer there: SIGKILL comes within seconds, and the
+    same would be answered again.
 
     :param write: writes it.
     :returns: whether it worked in the end.
@@ -34,8 +46,10 @@ def write_persistently(write: Callable[[], None]) -> bool:
     for attempt in range(_ATTEMPTS):
         try:
             write()
-        except Exception:
+        except Exception as error:
             log.warning("The journal could not be written.", exc_info=True)
+            if no_longer_there(error):
+                return False
             if attempt + 1 < _ATTEMPTS:
                 time.sleep(2**attempt)
         else:
@@ -43,8 +57,17 @@ def write_persistently(write: Callable[[], None]) -> bool:
     return False
 
 
+def no_longer_there(error: Exception) -> bool:
+    """Whether Airflow's answer to a write says that the task instance was cleared meanwhile.
+
+    :param error: what was raised; Airflow's ``AirflowRuntimeError`` carries the status of its API server.
+    """
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, dict) and detail.get("status_code") in _NO_LONGER_THERE
+
+
 class SubmissionStore:
-    """The journal of one task instance's submission.
+    """The journal of one task instance's submissions.
 
     Without a store (Airflow before 3.3) it holds nothing: a retry then submits, and pays, again.
 
@@ -54,31 +77,55 @@ class SubmissionStore:
     def __init__(self, context: Context) -> None:
         self._store: Any = context.get("task_state_store")
         self.max_tries: int | None = getattr(context["ti"], "max_tries", None)
-        self.record: Record | None = None
-        self._before: Record | None = None
+        map_index: int | None = getattr(context["ti"], "map_index", None)
+        #: Whether the task is mapped: its index, by which the store is keyed, may have moved.
+        self.is_mapped = map_index is not None and map_index >= 0
+        self.history = History()
+        self._before = History()
+        #: Whether Airflow has said that the task instance was cleared while this try ran: nothing that it writes
+        #: will be found by the next one. An operator that is also being stopped cancels what it has just submitted.
+        self.is_cut_off = False
         if self._store is None:
-            _warn_once()
+            _warn_once(
+                "no store",
+                "This Airflow has no task_state_store (it came with 3.3): a retry or clear of a submitting task "
+                "submits, and pays, again.",
+            )
+        elif _is_emptied_on_success():
+            _warn_once(
+                "emptied",
+                "Airflow is configured with [state_store] clear_on_success=True: what a submitting task has recorded "
+                "is deleted when it succeeds, so that a clear after a success submits, and pays, again.",
+            )
 
     @property
     def is_kept(self) -> bool:
         """Whether there is a store at all."""
         return self._store is not None
 
-    def load(self) -> Record | Unreadable | None:
-        """What an earlier try recorded; "could not read" is never "nothing there"."""
+    @property
+    def record(self) -> Record | None:
+        """The submission that the task stands for."""
+        return self.history.current
+
+    def load(self) -> History | Unreadable:
+        """What earlier tries recorded; "could not read" is never "nothing there"."""
         if self._store is None:
-            return None
+            return History()
         try:
-            found = read_record(self._store.get(KEY))
+            found = read_history(self._store.get(KEY))
         except Exception:
             log.warning("The journal could not be read.", exc_info=True)
             return UNREADABLE
-        self.record = found if isinstance(found, Record) else None
+        self.history = found if isinstance(found, History) else History()
         return found
 
-    def was_cleared(self) -> bool:
-        """Whether somebody cleared the task since the record was written."""
-        recorded = self.record.max_tries if self.record else None
+    def was_cleared(self, record: Record | None) -> bool:
+        """Whether somebody cleared the task since a record was written.
+
+        :param record: the record.
+        """
+        recorded = record.max_tries if record else None
         return recorded is not None and self.max_tries is not None and recorded != self.max_tries
 
     def intend(self, record: Record) -> None:
@@ -87,9 +134,9 @@ class SubmissionStore:
         :param record: the intent.
         :raises RunwayJournalError: if that could not be made sure of; then nothing may be sent.
         """
-        self._before = self.record
+        self._before = self.history
         try:
-            self._write(record)
+            self._write(self._followed_by(record))
         except Exception as error:
             # It may have been written all the same, and the next try would take it for a lost answer.
             self.forget()
@@ -100,11 +147,11 @@ class SubmissionStore:
 
     def forget(self) -> None:
         """Take back an intent whose request was provably not accepted; what was there before counts again."""
-        self.record = None
+        self.history = self._before
         if self._store is None:
             return
         try:
-            if self._before is None:
+            if self._before == History():
                 self._store.delete(KEY)
             else:
                 self._write(self._before)
@@ -113,29 +160,77 @@ class SubmissionStore:
             log.warning("The intent could not be taken back.", exc_info=True)
 
     def put(self, **changes: Any) -> None:
-        """Change the record; what cannot be written is logged, and the task goes on.
+        """Change the current record; what cannot be written is logged, and the task goes on.
 
         :param changes: fields of :class:`~airflow_runway.core.journal.submission.Record`.
         """
-        if self.record is None:
-            return
-        self.record = record = replace(self.record, **changes)
-        if not write_persistently(lambda: self._write(record)):
-            log.error("Runway task %s is not in the journal: note this id.", record.runway_task_id)
+        if self.record is not None:
+            self._put(self.history.with_current(replace(self.record, **changes)))
+
+    def replaced(self, cancelled: Iterable[str], left: tuple[str, ...]) -> None:
+        """Record what became of the generations that the current one replaces.
+
+        :param cancelled: ids that are cancelled.
+        :param left: ids that the next try has to cancel.
+        """
+        history = self.history
+        for runway_task_id in cancelled:
+            history = history.with_outcome(runway_task_id, "cancelled")
+        if history.current is not None:
+            self._put(history.with_current(replace(history.current, replaces=left)))
+
+    def take_up(self, record: Record, **changes: Any) -> None:
+        """Let the task stand for an earlier submission again.
+
+        :param record: out of the history.
+        :param changes: see :meth:`put`.
+        """
+        if record == self.record:
+            return self.put(**changes) if changes else None
+        history = self._followed_by(record)
+        return self._put(history.with_current(replace(record, **changes)))
 
     def close(self, outcome: str) -> None:
         """Record how the task ended.
 
         :param outcome: one word.
         """
-        if self.record is not None and self.record.phase is not Phase.INTENT:
+        if self.record is not None and not self.record.is_open:
             self.put(phase=Phase.CLOSED, outcome=outcome, max_tries=self.max_tries)
 
-    def _write(self, record: Record) -> None:
-        self.record = record
+    def _followed_by(self, record: Record) -> History:
+        history = self.history.followed_by(record)
+        for dropped in history.lost_from(self.history):
+            log.warning("The journal of this task is full and forgets %s: note it.", dropped)
+        return history
+
+    def _put(self, history: History) -> None:
+        self.history = history
+
+        def write() -> None:
+            try:
+                self._write(history)
+            except Exception as error:
+                self.is_cut_off = self.is_cut_off or no_longer_there(error)
+                raise
+
+        if write_persistently(write):
+            return
+        runway_task_id = history.current.runway_task_id if history.current else ""
+        if self.is_cut_off:
+            log.error(
+                "Runway task %s is not in the journal: this task was cleared meanwhile, and its next try does not "
+                "know this id. Note it.",
+                runway_task_id,
+            )
+        else:
+            log.error("Runway task %s is not in the journal: note this id.", runway_task_id)
+
+    def _write(self, history: History) -> None:
+        self.history = history
         if self._store is None:
             return
-        value = record.as_json()
+        value = history.as_json()
         self._store.set(KEY, value, **kept_for_good())
         # Airflow's answer to a write is not looked at by its own client; the record is.
         if self._store.get(KEY) != value:
@@ -151,13 +246,14 @@ def kept_for_good() -> dict[str, Any]:
     return {"retention": NEVER_EXPIRE}
 
 
-def _warn_once() -> None:
-    global _warned
-    if not _warned:
-        _warned = True
-        warnings.warn(
-            "This Airflow has no task_state_store (it came with 3.3): a retry or clear of a submitting task submits, "
-            "and pays, again.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+def _is_emptied_on_success() -> bool:
+    """Whether Airflow deletes what a task has stored when it succeeds."""
+    from airflow.configuration import conf
+
+    return bool(conf.getboolean("state_store", "clear_on_success", fallback=False))
+
+
+def _warn_once(what: str, message: str) -> None:
+    if what not in _warned:
+        _warned.add(what)
+        warnings.warn(message, RuntimeWarning, stacklevel=3)

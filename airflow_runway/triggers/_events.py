@@ -37,6 +37,8 @@ class ErrorEvent(TypedDict):
     task: ReadingEvent | None
     retry_after: float | None
     key_refused: bool
+    #: Of a submission: the id in an answer that is no acceptance.
+    runway_task_id: str
 
 
 class TaskEvent(TypedDict):
@@ -73,6 +75,7 @@ def error_event(decision: Finished | GaveUp) -> ErrorEvent | None:
         "task": _reading_event(error.task),
         "retry_after": error.retry_after,
         "key_refused": error.key_refused,
+        "runway_task_id": error.runway_task_id,
     }
 
 
@@ -114,6 +117,7 @@ def error_in(event: Mapping[str, Any] | None) -> ErrorFacts | None:
         task=_reading_in(event.get("task")),
         retry_after=event.get("retry_after"),
         key_refused=bool(event.get("key_refused")),
+        runway_task_id=str(event.get("runway_task_id") or ""),
     )
 
 

@@ -2,153 +2,77 @@
 
 A generation is paid for when the gateway accepts it, and there is no idempotency key and no list of tasks. So a
 submission is journalled (decision 1): an *intent* before the POST, the id right after it, the ending at the end. The
-record outlives a killed worker, a retry, a deferral and a clear. :func:`decide` reads it:
+history outlives a killed worker, a retry, a deferral and a clear. Of its records the newest of this very request
+counts; where none is of it, the current one, which is of a *changed* request. :func:`decide` reads it:
 
-============================  =======  =======  ============  ==========  ==================
-recorded                      request  cleared  remote        policy      decision
-============================  =======  =======  ============  ==========  ==================
-nothing                       any      any      any           any         submit
-unreadable                    any      any      any           any         try later
-intent                        same     any      any           fail        refuse
-intent                        same     any      any           resubmit    submit
-intent                        changed  any      any           any         submit, telling
-submitted, happy, unhappy     any      any      unread        any         look
-submitted, happy              same     no       gone          any         submit
-submitted, happy              same     no       any           any         re-attach
-submitted, happy, unhappy     any      any      unreadable    any         try later
-unhappy                       same     no       alive, done   any         re-attach
-unhappy                       same     no       failed, gone  any         submit
-submitted, happy, unhappy     changed  any      alive         any         submit, cancelling
-submitted, happy, unhappy     changed  any      any           any         submit
-submitted, happy, unhappy     same     yes      alive         regenerate  submit, cancelling
-submitted, happy, unhappy     same     yes      any           regenerate  submit
-submitted, happy, unhappy     same     yes      alive, done   reuse       reuse
-submitted, happy, unhappy     same     yes      failed, gone  reuse       submit
-============================  =======  =======  ============  ==========  ==================
+=================  =======  =======  ============  ==============  ==========  ======  =================
+recorded           request  cleared  remote        account         policy      mapped  decision
+=================  =======  =======  ============  ==============  ==========  ======  =================
+nothing            any      any      any           any             any         any     submit
+unreadable         any      any      any           any             any         any     try later
+intent             same     any      any           any             fail        any     refuse
+intent             any      any      any           any             any         any     submit
+any                any      any      unread        any             any         any     look
+accepted           same     no       unreadable    any             any         any     re-attach
+any                any      any      unreadable    any             any         any     try later
+named              same     any      gone          same            fail        any     refuse
+named, refused     same     any      gone          same            any         any     submit
+any                changed  any      alive         any             any         no      submit, replacing
+any                changed  any      alive         any             any         yes     submit, leaving
+failed             any      any      gone          any             any         any     submit
+any                changed  any      gone          other, unknown  any         any     submit, leaving
+any                changed  any      any           any             any         any     submit
+any                same     yes      alive         any             regenerate  no      submit, replacing
+any                same     yes      alive         any             regenerate  yes     submit, leaving
+any                same     yes      gone          other, unknown  regenerate  any     submit, leaving
+any                same     yes      any           any             regenerate  any     submit
+any                same     any      gone          other, unknown  any         any     elsewhere
+any                same     yes      alive, done   any             any         any     reuse
+any                same     any      alive, done   any             any         any     re-attach
+accepted           same     no       failed        any             any         any     re-attach
+named, refused     same     no       failed        any             any         any     re-attach
+any                any      any      any           any             any         any     submit
+=================  =======  =======  ============  ==============  ==========  ======  =================
 
-The first row that fits counts. "Happy" and "unhappy" are records of tasks that ended: with their result, or with a
-generation that failed (the next try, or a clear, then asks for another). "Failed" includes cancelled; "gone" is an
-id that the server does not know any more. "Refuse" leaves it to a person: a generation may exist. "Try later" sends
-nothing: "could not read" is never "nothing there". A plain re-attach does not even need to know the remote state,
-since waiting tolerates trouble. "Cancelling" refers to the old generation, which nobody wants any more; "telling"
-to one that may exist and was for another request.
+The first row that fits counts. What is recorded: an *intent* was never answered; a *named* one was answered by an
+error that holds an id, a *refused* one by a refusal that does; *accepted* has an id, and did not end badly as far as
+is known; *failed* was read to have failed or been cancelled, or was cancelled by us; *lost* was once not found any
+more. "Remote" is what the gateway says of the id: "failed" includes cancelled, "gone" is an id that the server does
+not know. That means something only on the account that accepted it (decision 16): on *another* account (origin or
+key), or where 0.1.0 recorded none, nothing follows from it. Where the id can be read, all is well, whatever the key.
+
+"Refuse" leaves it to a person: a generation may exist. "Try later" sends nothing: "could not read" is never
+"nothing there". "Elsewhere" sends nothing either: the generation is out of sight from here. A plain re-attach does
+not even need to know the remote state, since waiting tolerates trouble. "Replacing" cancels the old generation once
+the new one is recorded, and not before (decision 18); "leaving" lets it run on and says so: a mapped task's index may
+have moved, so that the old one is a sibling's, and what another account runs cannot be cancelled from here.
+
+Lost answers of other requests are no reason to send nothing, but they are kept and named at every start, until they
+are resolved.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
 
+from airflow_runway.core.journal.accounts import AccountMatch
+from airflow_runway.core.journal.history import UNREADABLE, History, Unreadable, read_history
+from airflow_runway.core.journal.record import Phase, Record, fingerprint
 from airflow_runway.core.protocol.endings import NotEnded, NotFound, Succeeded, ending_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_runway.core.models import RunwayTask
 
-#: Outcomes after which a retry of the task asks for another generation.
-UNHAPPY = frozenset({"failed", "cancelled", "lost"})
-#: Ids of earlier generations that a record keeps.
-PREVIOUS_KEPT = 20
+__all__ = [
+    "UNREADABLE", "AccountMatch", "Elsewhere", "History", "Look", "Phase", "Policy", "Reattach", "Record", "Refuse",
+    "Remote", "Reuse", "SubmissionDecision", "Submit", "TryLater", "Unreadable", "decide", "fingerprint",
+    "read_history", "remote_of",
+]  # fmt: skip
 
-
-class Phase(StrEnum):
-    """How far a submission got."""
-
-    #: About to be sent, or sent and never answered.
-    INTENT = "intent"
-    #: Accepted; the id is known.
-    SUBMITTED = "submitted"
-    #: The task ended of its own accord: returned, succeeded, failed, timed out.
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of a submission. No prompt, key or URL: it is visible in UI and database."""
-
-    phase: Phase
-    #: Of the request; see :func:`fingerprint`.
-    fingerprint: str
-    gateway: str
-    route: str
-    #: Wall clock of the POST, seconds since the epoch.
-    sent_at: float
-    runway_task_id: str = ""
-    #: Wall clock from which a deadline is counted: the POST, or a clear since.
-    anchored_at: float = 0.0
-    #: Airflow's ``max_tries`` at the time, which every clear changes and no retry does.
-    max_tries: int | None = None
-    #: The most it may cost, in credits.
-    estimated_credits: float | None = None
-    #: Random text in the callback URL, by which a lost answer can be recognised.
-    token: str = ""
-    #: The account before the POST: ``credits``, ``today``; empty where not known.
-    account: Mapping[str, float] = field(default_factory=dict)
-    #: How the task ended, once closed: ``returned``, ``succeeded``, ``failed``, ...
-    outcome: str = ""
-    #: Fingerprint of the request as its author wrote it, with the names of files in place of their content.
-    as_written: str = ""
-    #: Ids of earlier generations of this task, oldest first.
-    previous: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """The record as plain JSON values."""
-        return {"version": 1, **asdict(self), "phase": self.phase.value, "previous": list(self.previous)}
-
-
-class Unreadable(Enum):
-    """A record that is there and cannot be understood, or could not be read."""
-
-    UNREADABLE = "unreadable"
-
-
-UNREADABLE: Final = Unreadable.UNREADABLE
-
-
-def read_record(value: Any) -> Record | Unreadable | None:
-    """The record in a stored value.
-
-    :param value: what the store gave; ``None`` if it holds nothing.
-    """
-    if value is None:
-        return None
-    try:
-        return Record(
-            phase=Phase(value["phase"]),
-            fingerprint=str(value["fingerprint"]),
-            gateway=str(value["gateway"]),
-            route=str(value["route"]),
-            sent_at=float(value["sent_at"]),
-            runway_task_id=str(value.get("runway_task_id") or ""),
-            anchored_at=float(value.get("anchored_at") or value["sent_at"]),
-            max_tries=value.get("max_tries"),
-            estimated_credits=value.get("estimated_credits"),
-            token=str(value.get("token") or ""),
-            account=dict(value.get("account") or {}),
-            outcome=str(value.get("outcome") or ""),
-            as_written=str(value.get("as_written") or ""),
-            previous=tuple(str(old) for old in value.get("previous") or ()),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return UNREADABLE
-
-
-def fingerprint(gateway: str, conn_id: str, route: str, payload: Mapping[str, Any]) -> str:
-    """What makes two requests the same: a hash, from which nothing can be read back.
-
-    :param gateway: the gateway's name.
-    :param conn_id: the connection's id.
-    :param route: the route's name.
-    :param payload: the JSON body, with names by content in place of its media.
-    """
-    canonical = json.dumps(
-        [gateway, conn_id, route, payload], sort_keys=True, separators=(",", ":"), default=str
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+#: Outcomes of generations that were read, or made, to end badly: there is nothing left to come.
+_ENDED_BADLY = frozenset({"failed", "cancelled", "stopped: cancelled"})
 
 
 class Remote(Enum):
@@ -185,31 +109,31 @@ def remote_of(task: RunwayTask) -> Remote:
 class Submit:
     """Send the request: one POST."""
 
-    #: A generation that still runs for an earlier request: cancel it first, or tell that it cannot be.
+    #: A generation that still runs and that nobody wants any more: cancel it once the new one is recorded.
     replaces: str = ""
-    #: Something the log should say.
-    note: str = ""
+    #: One that may run on, and is charged: say so.
+    leaves: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reattach:
     """Go on with the recorded generation, as if nothing had happened."""
 
-    runway_task_id: str
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
     """Somebody cleared the task: give back the recorded generation, at no cost."""
 
-    runway_task_id: str
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """Read the recorded generation and decide again."""
 
-    runway_task_id: str
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +150,15 @@ class TryLater:
     reason: str
 
 
-SubmissionDecision = Submit | Reattach | Reuse | Look | Refuse | TryLater
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The recorded generation is not found, on another account than accepted it; nothing may be sent."""
+
+    record: Record
+    account: AccountMatch
+
+
+SubmissionDecision = Submit | Reattach | Reuse | Look | Refuse | TryLater | Elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +177,18 @@ def decide(
     *,
     cleared: bool,
     remote: Remote = Remote.UNREAD,
+    account: AccountMatch = AccountMatch.SAME,
+    mapped: bool = False,
     policy: Policy = Policy(),
 ) -> SubmissionDecision:
     """The table of this module.
 
-    :param record: what the journal holds.
+    :param record: what :meth:`History.matching` found.
     :param request: fingerprint of what is asked for now.
     :param cleared: whether somebody cleared the task since the record was written.
     :param remote: what the gateway says of the recorded generation.
+    :param account: whether today's account is the one that the record is about.
+    :param mapped: whether the task is mapped, so that its index may have moved.
     :param policy: the author's wishes.
     """
     if record is None:
@@ -260,26 +196,44 @@ def decide(
     if isinstance(record, Unreadable):
         return TryLater("the journal of this task could not be read")
     same = record.fingerprint == request
-    if record.phase is Phase.INTENT:
-        return _after_intent(record, same=same, policy=policy)
+    if not record.runway_task_id:
+        return Refuse(record) if same and not policy.resubmit_ambiguous else Submit()
     if remote is Remote.UNREAD:
-        return Look(record.runway_task_id)
-    plain_retry = same and not cleared and record.outcome not in UNHAPPY
-    if remote is Remote.UNREADABLE and not plain_retry:
+        return Look(record)
+    return _after_look(record, remote, account, same=same, cleared=cleared, mapped=mapped, policy=policy)
+
+
+def _after_look(
+    record: Record,
+    remote: Remote,
+    account: AccountMatch,
+    *,
+    same: bool,
+    cleared: bool,
+    mapped: bool,
+    policy: Policy,
+) -> SubmissionDecision:
+    ended_badly = record.outcome in _ENDED_BADLY
+    accepted = not record.is_open and not ended_badly and record.outcome != "lost"
+    if remote is Remote.UNREADABLE:
+        if accepted and same and not cleared:
+            return Reattach(record)
         return TryLater(f"the recorded generation {record.runway_task_id} could not be read")
-    if plain_retry:
-        return Submit() if remote is Remote.GONE else Reattach(record.runway_task_id)
+    knows = remote is not Remote.GONE or account is AccountMatch.SAME
+    if record.is_open and same and remote is Remote.GONE and knows:
+        return Submit() if record.refused or policy.resubmit_ambiguous else Refuse(record)
     if not same or (cleared and policy.regenerate):
-        return Submit(replaces=record.runway_task_id if remote is Remote.ALIVE else "")
+        return _another(record, remote, mapped=mapped, knows=knows or ended_badly)
     if remote in {Remote.ALIVE, Remote.DONE}:
-        return Reuse(record.runway_task_id) if cleared else Reattach(record.runway_task_id)
-    return Submit()
+        return Reuse(record) if cleared else Reattach(record)
+    if not knows and not ended_badly:
+        return Elsewhere(record, account)
+    may_be_what_it_is = accepted or record.is_open
+    return Reattach(record) if remote is Remote.FAILED and may_be_what_it_is and not cleared else Submit()
 
 
-def _after_intent(record: Record, *, same: bool, policy: Policy) -> SubmissionDecision:
-    if not same:
-        return Submit(
-            note="An earlier submission of another request by this task was never answered; it may exist and may "
-            "have been charged."
-        )
-    return Submit() if policy.resubmit_ambiguous else Refuse(record)
+def _another(record: Record, remote: Remote, *, mapped: bool, knows: bool) -> Submit:
+    """The recorded generation is not what is wanted now."""
+    if remote is Remote.ALIVE and not mapped:
+        return Submit(replaces=record.runway_task_id)
+    return Submit(leaves=record.runway_task_id if remote is Remote.ALIVE or not knows else "")

@@ -61,16 +61,16 @@ def decode_submission(response: Response, gateway: Gateway, route: str) -> Submi
     :param response: the HTTP response.
     :param gateway: who answered.
     :param route: the route's name, for the result and for messages.
-    :returns: a :class:`Submission` where the answer holds an id, else the facts of an error: they say whether the
-        generation may exist.
+    :returns: a :class:`Submission` where a 2xx holds an id, else the facts of an error: they say whether the
+        generation may exist, and name an id that stands in the answer all the same.
     """
     value = parse(response.body)
-    runway_task_id = ""
+    runway_task_id = _id_in_fragment(response.body) if response.truncated else _created_id(value)
+    if not runway_task_id:
+        return errors.create_without_id(gateway, route, response, complaint_of(value))
     if 200 <= response.status < 300:
-        runway_task_id = _id_in_fragment(response.body) if response.truncated else _created_id(value)
-    if runway_task_id:
         return Submission(runway_task_id, route, _credits(value, "estimatedCost"))
-    return errors.create_without_id(gateway, route, response, complaint_of(value))
+    return errors.create_with_doubtful_id(gateway, route, response, complaint_of(value), runway_task_id)
 
 
 def _created_id(value: Any) -> str:

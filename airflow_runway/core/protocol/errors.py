@@ -68,10 +68,7 @@ def create_without_id(gateway: Gateway, route: str, response: Response, complain
     :param response: the whole response.
     :param complaint: what the answer says is wrong; falsy if nothing.
     """
-    # Some gateways put the refusal's 4xx into the body of a 200.
-    inside = int(complaint.code) if complaint.code.isascii() and complaint.code.isdigit() else 0
-    status = inside if 200 <= response.status < 300 and 400 <= inside < 500 else response.status
-    verdict = judge_create(status, complaint, after=retry_after(response))
+    verdict = _judged(response, complaint)
     said = f"({_said(response, complaint)})"
     if verdict.acceptance is Acceptance.NOT_ACCEPTED:
         happened = f"{gateway.title} refused the submission to {route} {said}."
@@ -82,6 +79,36 @@ def create_without_id(gateway: Gateway, route: str, response: Response, complain
         else "with an error that leaves open if it was taken"
     )
     return _ambiguous(gateway, f"{gateway.title} answered the submission to {route} {what} {said}.")
+
+
+def create_with_doubtful_id(
+    gateway: Gateway, route: str, response: Response, complaint: Complaint, runway_task_id: str
+) -> ErrorFacts:
+    """The error of a create whose answer is an error, and names an id all the same (contracts §9).
+
+    :param gateway: where it was sent.
+    :param route: the route's name.
+    :param response: the whole response.
+    :param complaint: what the answer says is wrong; falsy if nothing.
+    :param runway_task_id: the id that stands in it.
+    """
+    refused = _judged(response, complaint).acceptance is Acceptance.NOT_ACCEPTED
+    return ErrorFacts(
+        ErrorKind.AMBIGUOUS_SUBMISSION,
+        f"{gateway.title} answered the submission to {route} with an error ({_said(response, complaint)}) that "
+        f"names Runway task {runway_task_id}: it may exist and may be charged. Note this id; a clear of this task "
+        "reads it before anything else, and sends nothing if it is there.",
+        status=response.status,
+        runway_task_id=runway_task_id,
+        refused=refused,
+    )
+
+
+def _judged(response: Response, complaint: Complaint) -> Verdict:
+    # Some gateways put the refusal's 4xx into the body of a 200.
+    inside = int(complaint.code) if complaint.code.isascii() and complaint.code.isdigit() else 0
+    status = inside if 200 <= response.status < 300 and 400 <= inside < 500 else response.status
+    return judge_create(status, complaint, after=retry_after(response))
 
 
 def _refusal(verdict: Verdict, happened: str, *, status: int | None = None) -> ErrorFacts:

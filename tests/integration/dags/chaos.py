@@ -55,7 +55,9 @@ def _after_the_journal(die):
     _around(
         SubmissionStore,
         "_write",
-        after=lambda store, record: die() if record.phase is Phase.SUBMITTED else None,
+        after=lambda store, history: (
+            die() if history.current and history.current.phase is Phase.SUBMITTED else None
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 import tenacity
 from unit.scripted import KEY, Scripted
 
+from airflow_runway.core.journal.accounts import AccountInUse
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayAuthenticationError,
@@ -246,6 +247,15 @@ def test_after_any_other_refusal_it_is_not(connected):
     with pytest.raises(RunwayReadRefusedError):
         hook.get_task("t1")
     assert hook.settings is settings
+
+
+class TestAccount:
+    def test_it_is_origin_and_key_of_the_connection(self, set_connection):
+        set_connection("https://relay.example:8443/runwayml", password=KEY)
+        account = RunwayHook().account
+        assert account.origin == "https://relay.example:8443"
+        assert account == AccountInUse("https://relay.example:8443/runwayml", KEY)
+        assert KEY not in repr(account)
 
 
 class TestAccountFigures:

@@ -7,7 +7,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
+from unit.scripted import KEY
+
 from airflow_runway.core.protocol.calls import NoAnswerError
+from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 
@@ -35,6 +40,12 @@ class CrashPoint:
         return result
 
 
+def not_found():
+    """What a write of a worker raises whose task instance was cleared."""
+    detail = {"status_code": 404, "message": "Not Found", "detail": {"detail": {"reason": "not_found"}}}
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+
 @dataclass
 class MemoryStore:
     """Airflow's ``task_state_store``, surviving every try."""
@@ -43,6 +54,10 @@ class MemoryStore:
     values: dict[str, Any] = field(default_factory=dict)
     #: Raise instead of answering, so many times.
     broken: int = 0
+    #: The task instance was cleared while its worker runs: Airflow answers its writes with 404.
+    cleared_meanwhile: bool = False
+    #: Writes that were asked for.
+    writes: int = 0
 
     def _do(self, operation):
         if self.broken:
@@ -55,6 +70,9 @@ class MemoryStore:
 
     def set(self, key, value, *, retention=None):
         assert value is not None
+        self.writes += 1
+        if self.cleared_meanwhile:
+            raise not_found()
         self._do(lambda: self.values.__setitem__(key, json.loads(json.dumps(value))))
 
     def delete(self, key):
@@ -65,10 +83,10 @@ class MemoryTaskInstance:
     """XComs of one try."""
 
     task_id = "task"
-    map_index = -1
 
-    def __init__(self, crash_point, max_tries=3):
-        self.crash_point, self.max_tries, self.xcoms = crash_point, max_tries, {}
+    def __init__(self, crash_point, max_tries=3, map_index=-1):
+        self.crash_point, self.max_tries, self.map_index = crash_point, max_tries, map_index
+        self.xcoms = {}
 
     def xcom_push(self, key, value):
         self.crash_point.around(lambda: self.xcoms.__setitem__(key, value))
@@ -85,9 +103,14 @@ class MemoryGateway:
     faults: list[str] = field(default_factory=list)
     tasks: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    #: Key → account, for keys of which there are several: without one, each key and origin has its own.
+    keys: dict[str, str] = field(default_factory=dict)
+    #: Id → account that was charged.
+    owners: dict[str, str] = field(default_factory=dict)
     #: Ids whose answer reached the caller.
     received: list[str] = field(default_factory=list)
     _handed_over: list[str] = field(default_factory=list)
+    _account: str = ""
     posts: int = 0
     reads_fail: int = 0
     estimate: float | None = 25.0
@@ -98,7 +121,16 @@ class MemoryGateway:
     def charges(self):
         return len(self.tasks)
 
+    def add(self, runway_task_id, status):
+        """A generation that nobody here has submitted, on the account of the usual connection."""
+        self.tasks[runway_task_id] = status
+        self.owners[runway_task_id] = f"{GATEWAYS['runway'].base_url} {self.keys.get(KEY, KEY)}"
+
+    def account_of(self, settings):
+        return f"{settings.base_url} {self.keys.get(settings.api_key, settings.api_key)}"
+
     def send(self, session, settings, call):
+        self._account = self.account_of(settings)
         self._handed_over.clear()
         answer = self.crash_point.around(lambda: self._answer(call))
         # Only now: a worker that dies in the very moment has not seen it.
@@ -114,7 +146,9 @@ class MemoryGateway:
             self.reads_fail -= 1
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         runway_task_id = call.path.rpartition("/")[2]
-        status = self.tasks.get(runway_task_id)
+        known = self.owners.get(runway_task_id) == self._account
+        status = self.tasks[runway_task_id] if known else None
+        assert known or call.method != "DELETE", "cancelled on another account"
         if call.method == "DELETE":
             self.deleted.append(runway_task_id)
             self.tasks[runway_task_id] = "GONE"
@@ -138,8 +172,12 @@ class MemoryGateway:
             raise NoAnswerError(Delivery.NOT_SENT, "refused")
         if fault == "drop":
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
+        if fault == "400 with an id of something else":
+            self._handed_over.append("req-1")
+            return _says({"id": "req-1", "error": "Validation of body failed"}, 400)
         runway_task_id = f"t{len(self.tasks) + 1}"
         self.tasks[runway_task_id] = "RUNNING"
+        self.owners[runway_task_id] = self._account
         if fault == "drop after accept":
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         if fault == "502 after accept":
@@ -147,6 +185,8 @@ class MemoryGateway:
         if fault == "empty after accept":
             return _says({})
         self._handed_over.append(runway_task_id)
+        if fault.endswith("with its id"):
+            return _says({"error": "Something broke.", "id": runway_task_id}, int(fault.split()[0]))
         cost = {} if self.estimate is None else {"estimatedCost": {"credits": self.estimate}}
         return _says({"id": runway_task_id, **cost})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 from unit.operators.memory import MemoryTaskInstance
 from unit.operators.tries import PAYLOAD
 from unit.scripted import KEY, Scripted
@@ -124,7 +124,7 @@ class TestWhatItSays:
         one = tries()
         found = look(one)
         one.run()
-        assert one.recorded_request == found["fingerprint"]
+        assert one.history.current.fingerprint == found["fingerprint"]
 
     def test_no_prompt_signature_inline_media_or_key_anywhere(self, tries):
         one = tries()
@@ -166,7 +166,7 @@ class TestWhatItSays:
 
     def test_a_fresh_link_is_made_sure_of_and_not_shown(self, tries):
         one = tries()
-        one.gateway.tasks["earlier"] = "SUCCEEDED"
+        one.gateway.add("earlier", "SUCCEEDED")
         found = look(one, payload={**PAYLOAD, "promptImage": "runway-task://earlier"})
         assert found["fields"]["promptImage"] == "runway-task://earlier"
 
@@ -277,12 +277,11 @@ class TestTheJournal:
 
     def test_a_wait_that_had_begun_goes_on(self, tries):
         one = tries(wait_for_completion=True, deferrable=False)
-        one.gateway.tasks["t1"] = "SUCCEEDED"
-        one.store.values["runway_submission"] = {
-            "phase": "submitted", "fingerprint": "x", "gateway": "runway", "route": "image_to_video",
-            "sent_at": 1.0, "runway_task_id": "t1",
-        }  # fmt: skip
-        assert one.run("execute_complete", dry_run=True)["id"] == "t1"
+        with pytest.raises(TaskDeferred):
+            one.run(deferrable=True)
+        runway_task_id = one.record["runway_task_id"]
+        one.gateway.tasks[runway_task_id] = "SUCCEEDED"
+        assert one.run("execute_complete", dry_run=True)["id"] == runway_task_id
 
 
 class TestDownstream:

@@ -37,7 +37,7 @@ def test_a_clear_does_what_the_dry_run_said(on_ambiguous, on_clear, set_connecti
                     one.gateway.tasks[name] = step["remote"] if status == "RUNNING" else status
                 one.gateway.faults, one.store.broken = [step["fault"]] * 3, step["broken"]
                 with contextlib.suppress(Crash, RunwayError, TaskDeferred):
-                    payload = {**PAYLOAD, "promptText": step["payload"]}
+                    payload = {**PAYLOAD, "promptText": step["prompt"]}
                     one.run(crash=step["crash"], after=step["after"], payload=payload)
                 one.store.broken = 0
             one.gateway.faults = []

@@ -40,7 +40,10 @@ class TestJournal:
         written = json.dumps(one.record)
         assert "secret idea" not in written
         assert KEY not in written
-        assert "http" not in written
+        account = one.record["account"]
+        assert account.pop("origin") == "https://api.dev.runwayml.com"
+        assert "http" not in json.dumps(one.record)
+        assert len(account["digest"]) == 16
 
     def test_what_it_costs_is_in_xcom(self, tries):
         one = tries()
@@ -153,7 +156,7 @@ class TestJournal:
 
     def test_without_a_store_it_warns_once(self, tries, monkeypatch):
 
-        monkeypatch.setattr(submission, "_warned", False)
+        monkeypatch.setattr(submission, "_warned", set())
         one = tries()
         context = {"ti": MemoryTaskInstance(one.crash_point)}
         with pytest.warns(RuntimeWarning, match="no task_state_store"):
@@ -227,7 +230,7 @@ class TestRetry:
             one.run(crash=7)
         one.gateway.tasks["t1"] = "GONE"
         assert one.run() == "t2"
-        assert one.record["previous"] == ["t1"]
+        assert one.history.ids() == ("t1", "t2")
 
 
 class TestClear:
@@ -349,6 +352,14 @@ class TestBudget:
         assert one.run(max_credits=20) == "t1"
         assert one.gateway.deleted == []
 
+    def test_a_lowered_bound_does_not_cancel_what_an_earlier_try_has_accepted(self, tries):
+        one = tries()
+        with pytest.raises(Crash):
+            one.run(crash=7)
+        assert one.record["phase"] == "submitted"
+        assert one.run(max_credits=20) == "t1"
+        assert one.gateway.deleted == []
+
     @pytest.mark.parametrize(("estimate", "bound"), [(25, 25), (None, 1), (25, None)])
     def test_what_is_not_is_not(self, tries, estimate, bound):
         one = tries(max_credits=bound)
@@ -401,6 +412,3 @@ class TestKill:
         monkeypatch.setattr(_transport, "send", lambda *args: 1 / 0)
         operator.on_kill()
         assert "could not be cancelled" in one.log.text
-
-
-# -- every interleaving -------------------------------------------------------------------------------------

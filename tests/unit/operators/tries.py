@@ -5,7 +5,7 @@ from __future__ import annotations
 from unit.clocks import of_the_main_thread
 from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
 
-from airflow_runway.core.journal.submission import fingerprint
+from airflow_runway.core.journal.submission import History, fingerprint, read_history
 from airflow_runway.exceptions import RunwayError
 from airflow_runway.hooks import _transport
 from airflow_runway.operators.runway import RunwaySubmitOperator
@@ -16,7 +16,8 @@ PAYLOAD = {"model": "gen4_turbo", "promptImage": "https://e/a.jpg", "promptText"
 class TaskTries:
     """One task instance through its tries."""
 
-    def __init__(self, **fields):
+    def __init__(self, *, mapped=False, **fields):
+        self.map_index = 0 if mapped else -1
         self.crash_point = CrashPoint()
         self.store = MemoryStore(self.crash_point)
         self.gateway = MemoryGateway(self.crash_point)
@@ -40,7 +41,9 @@ class TaskTries:
     def run(self, method="execute", *, crash=None, after=False, **fields):
         """One try; returns what it returns, raises what it raises."""
         self.crash_point.left, self.crash_point.after = crash, after
-        self.ti = MemoryTaskInstance(self.crash_point, self.max_tries)
+        self.ti = MemoryTaskInstance(self.crash_point, self.max_tries, self.map_index)
+        # A try of a task instance that was cleared is one that Airflow knows.
+        self.store.cleared_meanwhile = False
         context = {"ti": self.ti, "task_state_store": self.store}
         try:
             operator = self.operator(**fields)
@@ -58,17 +61,11 @@ class TaskTries:
         self.max_tries += 1
 
     @property
-    def recorded_request(self):
-        return self.store.values.get("runway_submission", {}).get("fingerprint")
-
-    @property
-    def recorded_generation(self):
-        return self.store.values.get("runway_submission", {}).get("runway_task_id")
-
-    @property
-    def was_cleared(self):
-        recorded = self.store.values.get("runway_submission", {}).get("max_tries")
-        return recorded not in {None, self.max_tries}
+    def history(self):
+        """What the store holds."""
+        found = read_history(self.store.values.get("runway_submission"))
+        assert isinstance(found, History)
+        return found
 
     @staticmethod
     def request_of(prompt):
@@ -76,7 +73,7 @@ class TaskTries:
 
     @property
     def record(self):
-        return self.store.values["runway_submission"]
+        return self.store.values["runway_submission"]["current"]
 
 
 def begin(monkeypatch, set_connection, **fields):

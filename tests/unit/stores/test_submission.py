@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 from unit.stores.state_store import context
 
-from airflow_runway.core.journal.submission import UNREADABLE, Phase, Record
+from airflow_runway.core.journal.history import OPEN_KEPT
+from airflow_runway.core.journal.submission import UNREADABLE, History, Phase, Record
 from airflow_runway.exceptions import RunwayJournalError
 from airflow_runway.stores import submission as module
 from airflow_runway.stores.submission import KEY, SubmissionStore, kept_for_good
@@ -22,35 +26,40 @@ EARLIER = replace(
     phase=Phase.CLOSED,
     runway_task_id="t0",
     outcome="failed",
-    account={"credits": 5.0},
-    previous=("t",),
+    evidence={"credits": 5.0},
 )
 
 
 def opened(memory, *, holding=None, max_tries=3):
     """The store of a new try."""
     if holding is not None:
-        memory.values[KEY] = holding.as_json()
+        memory.values[KEY] = History(holding).as_json()
     store = SubmissionStore(context(memory, max_tries))
     store.load()
     return store
 
 
 def read_again(memory):
+    """The current record, as the next try finds it."""
+    return history_in(memory).current
+
+
+def history_in(memory):
     return SubmissionStore(context(memory)).load()
 
 
 class TestLoad:
     def test_nothing(self, memory):
         store = SubmissionStore(context(memory))
-        assert store.load() is None
+        assert store.load() == History()
         assert store.record is None
         assert store.is_kept
 
     def test_what_an_earlier_try_wrote(self, memory):
-        memory.values[KEY] = EARLIER.as_json()
+        memory.values[KEY] = History(EARLIER, (INTENT,), ("t9",)).as_json()
         store = SubmissionStore(context(memory))
-        assert store.load() == store.record == EARLIER
+        assert store.load() == store.history == History(EARLIER, (INTENT,), ("t9",))
+        assert store.record == EARLIER
 
     @pytest.mark.parametrize("value", [{"phase": "of tomorrow"}, [], "x", 7])
     def test_what_cannot_be_understood_is_not_nothing(self, memory, value):
@@ -60,7 +69,7 @@ class TestLoad:
         assert store.record is None
 
     def test_what_cannot_be_read_is_not_nothing(self, memory, caplog):
-        memory.values[KEY] = EARLIER.as_json()
+        memory.values[KEY] = History(EARLIER).as_json()
         memory.failures = 1
         store = SubmissionStore(context(memory))
         assert store.load() is UNREADABLE
@@ -74,11 +83,11 @@ class TestLoad:
 )
 def test_a_clear_is_known_by_the_number_of_tries(memory, recorded, now, cleared):
     store = opened(memory, holding=replace(EARLIER, max_tries=recorded), max_tries=now)
-    assert store.was_cleared() is cleared
+    assert store.was_cleared(store.record) is cleared
 
 
 def test_without_a_record_nothing_was_cleared(memory):
-    assert opened(memory).was_cleared() is False
+    assert opened(memory).was_cleared(None) is False
 
 
 class TestIntend:
@@ -89,9 +98,20 @@ class TestIntend:
         assert memory.operations == ["set", "get"]
         assert store.record == read_again(memory) == INTENT
 
-    def test_it_takes_the_place_of_an_earlier_record(self, memory):
+    def test_an_earlier_record_is_kept_beside_it(self, memory):
         opened(memory, holding=EARLIER).intend(INTENT)
-        assert read_again(memory) == INTENT
+        assert history_in(memory) == History(INTENT, (EARLIER,))
+
+    def test_an_earlier_lost_answer_is_kept_too(self, memory):
+        lost = replace(INTENT, fingerprint="other")
+        opened(memory, holding=lost).intend(INTENT)
+        assert history_in(memory).open() == (INTENT, lost)
+
+    def test_what_does_not_fit_any_more_is_named(self, memory, caplog):
+        store = opened(memory)
+        for number in range(OPEN_KEPT + 2):
+            store.intend(replace(INTENT, fingerprint=str(number), sent_at=float(number)))
+        assert "is full and forgets the submission at 0 (seconds since the epoch): note it." in caplog.text
 
     @pytest.mark.parametrize("earlier", [None, EARLIER])
     @pytest.mark.parametrize("fault", ["failures", "failures_afterwards"])
@@ -188,6 +208,98 @@ class TestPut:
         assert read_again(memory) == INTENT
 
 
+class TestTakeUp:
+    def test_an_earlier_submission_counts_again(self, memory):
+        store = opened(memory, holding=EARLIER)
+        store.intend(INTENT)
+        store.take_up(EARLIER, phase=Phase.SUBMITTED)
+        assert history_in(memory) == History(replace(EARLIER, phase=Phase.SUBMITTED), (INTENT,))
+
+    def test_the_current_one_is_changed(self, memory):
+        store = opened(memory, holding=EARLIER)
+        store.take_up(EARLIER, max_tries=7)
+        assert history_in(memory) == History(replace(EARLIER, max_tries=7))
+
+    def test_without_a_change_nothing_is_written(self, memory):
+        store = opened(memory, holding=EARLIER)
+        store.take_up(EARLIER)
+        assert memory.operations == ["get"]
+
+
+class TestReplaced:
+    def test_what_was_cancelled_has_ended_and_what_was_not_is_left_to_the_next_try(self, memory):
+        store = opened(memory, holding=EARLIER)
+        store.intend(replace(INTENT, replaces=("t0", "t5")))
+        store.replaced(["t0"], ("t5",))
+        cancelled = replace(EARLIER, phase=Phase.CLOSED, outcome="cancelled")
+        assert history_in(memory) == History(replace(INTENT, replaces=("t5",)), (cancelled,))
+
+    def test_without_a_record_there_is_nothing_to_record(self, memory):
+        opened(memory).replaced(["t0"], ())
+        assert memory.operations == ["get"]
+
+
+class TestClearedMeanwhile:
+    """Airflow gives a cleared task another id: what the old worker writes is answered with 404."""
+
+    def put(self, memory, status):
+        store = opened(memory)
+        store.intend(INTENT)
+        detail = {"status_code": status, "message": "", "detail": None}
+        answer = ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail)
+
+        def refuse(key):
+            memory.asked += 1
+            raise AirflowRuntimeError(answer)
+
+        memory.asked, memory.at_write = 0, refuse
+        store.put(phase=Phase.SUBMITTED, runway_task_id="t1")
+        return store
+
+    @pytest.mark.parametrize("status", [404, 410])
+    def test_one_attempt_and_the_id_is_in_the_log_at_once(self, memory, naps, caplog, status):
+        store = self.put(memory, status)
+        assert memory.asked == 1
+        assert naps == []
+        assert store.is_cut_off
+        (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+        assert line.startswith("Runway task t1 is not in the journal: this task was cleared meanwhile")
+
+    @pytest.mark.parametrize("status", [500, None])
+    def test_other_answers_may_pass(self, memory, naps, status):
+        store = self.put(memory, status)
+        assert memory.asked == 4
+        assert naps == [1, 2, 4]
+        assert not store.is_cut_off
+
+    @pytest.mark.parametrize("error", [ConnectionError(), AirflowException("x"), KeyError("error")])
+    def test_other_errors_are_no_such_answer(self, error):
+        assert not module.no_longer_there(error)
+
+
+@pytest.mark.parametrize(("map_index", "mapped"), [(-1, False), (0, True), (7, True), (None, False)])
+def test_a_mapped_task_is_known_by_its_index(memory, map_index, mapped):
+    ti = SimpleNamespace(max_tries=3, map_index=map_index)
+    assert SubmissionStore({"task_state_store": memory, "ti": ti}).is_mapped is mapped
+
+
+class TestEmptiedOnSuccess:
+    def test_it_is_said_once(self, memory, monkeypatch):
+        monkeypatch.setattr(module, "_warned", set())
+        monkeypatch.setenv("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "True")
+        with pytest.warns(RuntimeWarning, match="a clear after a success submits, and pays, again"):
+            SubmissionStore(context(memory))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            SubmissionStore(context(memory))
+
+    def test_where_it_is_off_nothing_is_said(self, memory, monkeypatch):
+        monkeypatch.setattr(module, "_warned", set())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            SubmissionStore(context(memory))
+
+
 class TestClose:
     @pytest.mark.parametrize("phase", [Phase.SUBMITTED, Phase.CLOSED])
     def test_the_outcome_and_the_tries_are_recorded(self, memory, phase):
@@ -211,13 +323,13 @@ class TestClose:
 class TestWithoutAStore:
     @pytest.fixture
     def store(self, monkeypatch):
-        monkeypatch.setattr(module, "_warned", True)
+        monkeypatch.setattr(module, "_warned", {"no store"})
         return SubmissionStore(context(None))
 
     def test_it_holds_nothing(self, store):
         assert not store.is_kept
-        assert store.load() is None
-        assert store.was_cleared() is False
+        assert store.load() == History()
+        assert store.was_cleared(store.record) is False
 
     def test_within_the_same_try_it_remembers(self, store):
         store.intend(INTENT)
@@ -232,7 +344,7 @@ class TestWithoutAStore:
         assert store.record is None
 
     def test_what_that_costs_is_said_once(self, monkeypatch):
-        monkeypatch.setattr(module, "_warned", False)
+        monkeypatch.setattr(module, "_warned", set())
         with pytest.warns(
             RuntimeWarning, match=r"retry or clear of a submitting task submits, and pays, again"
         ):
@@ -263,7 +375,8 @@ def test_an_airflow_without_retention_is_not_asked_for_it(monkeypatch):
 
 def test_what_is_stored_holds_no_prompt_key_or_link(memory):
     opened(memory).intend(INTENT)
-    assert set(memory.values[KEY]) == {
-        "version", "phase", "fingerprint", "gateway", "route", "sent_at", "runway_task_id", "anchored_at",
-        "max_tries", "estimated_credits", "token", "account", "outcome", "as_written", "previous",
+    assert set(memory.values[KEY]) == {"version", "current", "earlier", "previous"}
+    assert set(memory.values[KEY]["current"]) == {
+        "phase", "fingerprint", "gateway", "route", "sent_at", "runway_task_id", "refused", "anchored_at",
+        "max_tries", "estimated_credits", "token", "account", "evidence", "outcome", "as_written", "replaces",
     }  # fmt: skip

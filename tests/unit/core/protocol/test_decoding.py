@@ -84,7 +84,6 @@ class TestSubmission:
             answered(b"bad gateway", 502),
             answered({"error": "slow down"}, 503),
             answered({"error": "?"}, 409),
-            answered({"id": "t1"}, 500),
             answered({}, 303),
             answered({}, 418),
         ],
@@ -112,6 +111,29 @@ class TestSubmission:
     def test_the_id_in_an_answer_that_broke_off_is_found(self):
         broken = Response(200, {}, b'{"id": "t1", "estimatedCost": {"cre', truncated=True)
         assert decode_submission(broken, RUNWAY, "image_to_video").runway_task_id == "t1"
+
+    @pytest.mark.parametrize(
+        ("status", "refused"),
+        [(400, True), (401, True), (402, True), (404, True), (429, True), (302, True),
+         (303, False), (409, False), (418, False), (500, False), (502, False), (503, False)],
+    )  # fmt: skip
+    @pytest.mark.parametrize(
+        "body", [{"id": "t1"}, {"error": "boom", "task_id": "t1"}, {"code": "x", "data": {"task_id": "t1"}}]
+    )
+    def test_an_id_in_any_other_answer_is_named(self, status, refused, body):
+        outcome = decode_submission(answered(body, status), RUNWAY, "image_to_video")
+        assert outcome.kind is ErrorKind.AMBIGUOUS_SUBMISSION
+        assert (outcome.runway_task_id, outcome.refused, outcome.status) == ("t1", refused, status)
+        assert f"HTTP {status}" in str(outcome)
+        assert "names Runway task t1: it may exist and may be charged" in str(outcome)
+
+    def test_so_is_one_in_an_error_that_broke_off(self):
+        broken = Response(502, {}, b'{"task_id": "t1", "error": "bo', truncated=True)
+        assert decode_submission(broken, RUNWAY, "image_to_video").runway_task_id == "t1"
+
+    def test_without_an_id_none_is_named(self):
+        outcome = decode_submission(answered({"error": "boom"}, 500), RUNWAY, "image_to_video")
+        assert (outcome.runway_task_id, outcome.refused) == ("", False)
 
     def test_half_an_id_is_no_id(self):
         broken = Response(200, {}, b'{"id": "17f20503-6c', truncated=True)

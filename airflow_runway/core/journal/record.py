@@ -1,0 +1,126 @@
+"""What is written down of one submission."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from airflow_runway.core.journal.accounts import Account, read_account
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Phase(StrEnum):
+    """How far a submission got."""
+
+    #: About to be sent, or sent and never answered with an acceptance: it is *open*.
+    INTENT = "intent"
+    #: Accepted; the id is known.
+    SUBMITTED = "submitted"
+    #: The task ended of its own accord: returned, succeeded, failed, timed out.
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a submission. No prompt, key or URL: it is visible in UI and database."""
+
+    phase: Phase
+    #: Of the request; see :func:`fingerprint`.
+    fingerprint: str
+    gateway: str
+    route: str
+    #: Wall clock of the POST, seconds since the epoch.
+    sent_at: float
+    #: Of the generation. In an intent: the id that stood in an answer which was an error.
+    runway_task_id: str = ""
+    #: Of an intent with an id: whether the answer was a refusal, but for that id.
+    refused: bool = False
+    #: Wall clock from which a deadline is counted: the POST, or a clear since.
+    anchored_at: float = 0.0
+    #: Airflow's ``max_tries`` at the time, which every clear changes and no retry does.
+    max_tries: int | None = None
+    #: The most it may cost, in credits.
+    estimated_credits: float | None = None
+    #: Random text in the callback URL, by which a lost answer can be recognised.
+    token: str = ""
+    #: Who was asked; ``None`` where 0.1.0 wrote the record, which did not note it.
+    account: Account | None = None
+    #: The account's figures before the POST: ``credits``, ``today``; empty where not known.
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    #: How the task ended, once closed: ``returned``, ``succeeded``, ``failed``, ...
+    outcome: str = ""
+    #: Fingerprint of the request as its author wrote it, with the names of files in place of their content.
+    as_written: str = ""
+    #: Ids of generations to cancel once this one is accepted; taken off when that is done (decision 18).
+    replaces: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody knows if it was accepted."""
+        return self.phase is Phase.INTENT
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return {**asdict(self), "phase": self.phase.value, "replaces": list(self.replaces)}
+
+
+def read_one(value: Mapping[str, Any]) -> Record:
+    """The record in a stored value of version 2.
+
+    :param value: what :meth:`Record.as_json` gave.
+    :raises KeyError: a part is missing.
+    :raises TypeError: a part is of another kind.
+    :raises ValueError: a word or number is none that is known.
+    """
+    return Record(
+        **_common(value),
+        refused=bool(value["refused"]),
+        account=read_account(value["account"]),
+        evidence=dict(value["evidence"]),
+        replaces=tuple(str(old) for old in value["replaces"]),
+    )
+
+
+def read_one_of_0_1_0(value: Mapping[str, Any]) -> Record:
+    """The record in a stored value of version 1: its ``account`` held figures, not whose account it was.
+
+    :param value: what 0.1.0 wrote.
+    :raises KeyError: see :func:`read_one`.
+    """
+    return Record(**_common(value), evidence=dict(value.get("account") or {}))
+
+
+def _common(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "phase": Phase(value["phase"]),
+        "fingerprint": str(value["fingerprint"]),
+        "gateway": str(value["gateway"]),
+        "route": str(value["route"]),
+        "sent_at": float(value["sent_at"]),
+        "runway_task_id": str(value.get("runway_task_id") or ""),
+        "anchored_at": float(value.get("anchored_at") or value["sent_at"]),
+        "max_tries": value.get("max_tries"),
+        "estimated_credits": value.get("estimated_credits"),
+        "token": str(value.get("token") or ""),
+        "outcome": str(value.get("outcome") or ""),
+        "as_written": str(value.get("as_written") or ""),
+    }
+
+
+def fingerprint(gateway: str, conn_id: str, route: str, payload: Mapping[str, Any]) -> str:
+    """What makes two requests the same: a hash, from which nothing can be read back.
+
+    :param gateway: the gateway's name.
+    :param conn_id: the connection's id.
+    :param route: the route's name.
+    :param payload: the JSON body, with names by content in place of its media.
+    """
+    canonical = json.dumps(
+        [gateway, conn_id, route, payload], sort_keys=True, separators=(",", ":"), default=str
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""What can be told of a generation that nobody has seen, or that cannot be seen from here; for the person on call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_runway.core.journal.submission import AccountMatch
+from airflow_runway.exceptions import RunwayAmbiguousSubmissionError, RunwayJournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from airflow_runway.core.journal.submission import Elsewhere, Record
+    from airflow_runway.hooks._ports import SubmittingHook
+
+_ENTRY = 'this task\'s state entry "runway_submission"'
+
+
+def clock(seconds: float) -> str:
+    """A wall clock in words.
+
+    :param seconds: since the epoch.
+    """
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def lost_answer(
+    hook: SubmittingHook, record: Record, payload: Mapping[str, object]
+) -> RunwayAmbiguousSubmissionError:
+    """The error of a try that finds the lost answer of an earlier one.
+
+    :param hook: the connection.
+    :param record: the open intent.
+    :param payload: the JSON body.
+    """
+    named = (
+        f", but an error that names Runway task {record.runway_task_id}, which the gateway does not know"
+        if record.runway_task_id
+        else ""
+    )
+    return RunwayAmbiguousSubmissionError(
+        f"An earlier try of this task sent a request to {record.route} of {hook.settings.gateway.title} at "
+        f"{clock(record.sent_at)} and never got to see the answer{named}: a generation may exist and may have been "
+        f"charged. Nothing was sent now. {evidence(hook, record, payload)}",
+        runway_task_id=record.runway_task_id,
+    )
+
+
+def evidence(hook: SubmittingHook, record: Record, payload: Mapping[str, object]) -> str:
+    """What can be known without an id, and what to do.
+
+    :param hook: the connection.
+    :param record: the open intent.
+    :param payload: the JSON body.
+    """
+    parts = []
+    now = hook.account_figures(payload.get("model")) if record.evidence else {}
+    before = {name: value for name, value in record.evidence.items() if name in now}
+    if before and hook.account.compared_with(record.account) is not AccountMatch.OTHER:
+        moved = any(now[name] != value for name, value in before.items())
+        parts.append(
+            f"Evidence, no proof while others submit too: the account showed {_figures(before)} before "
+            f"and shows {_figures(now)} now, so a generation was {'most likely' if moved else 'probably not'} "
+            "accepted."
+        )
+    if record.token:
+        parts.append(f"A callback whose address holds {record.token} would carry its id.")
+    parts.append(
+        "To decide: look for it in the request history. If it is not there, clear this task with "
+        f'on_ambiguous_submit="resubmit", or delete {_ENTRY}, and it is sent again.'
+    )
+    return " ".join(parts)
+
+
+def elsewhere(hook: SubmittingHook, decision: Elsewhere) -> RunwayJournalError:
+    """The error of a try that does not find the generation, on another account than accepted it.
+
+    :param hook: the connection.
+    :param decision: the record, and how the accounts differ.
+    """
+    record = decision.record
+    accepted = f"Runway task {record.runway_task_id}, submitted at {clock(record.sent_at)} over connection "
+    accepted += f"{hook.runway_conn_id!r}"
+    if record.account is None:
+        accepted += (
+            f", is not known at {hook.account.origin}. It was recorded by version 0.1.0, which did not note the "
+            "account: it may belong to an API key or Base URL that the connection had before"
+        )
+    elif record.account.origin == hook.account.origin:
+        accepted += (
+            f" at {record.account.origin}, is not known there with the API key that the connection holds now; "
+            "it was accepted with another one"
+        )
+    else:
+        accepted += (
+            f" at {record.account.origin}, is not known at {hook.account.origin}, which the connection's Base URL "
+            "is now"
+        )
+    return RunwayJournalError(
+        f"Nothing was sent and nothing was charged: {accepted}. It may run on and be charged there. A retry looks "
+        "again: give the connection its earlier key and Base URL back until this task has ended. To give the "
+        f'generation up and pay for another one, clear this task with on_clear="regenerate", or delete {_ENTRY}.',
+        runway_task_id=record.runway_task_id,
+    )
+
+
+def still_open(records: Iterable[Record]) -> str:
+    """Lost answers, in words; empty where there are none.
+
+    :param records: the open intents.
+    """
+    told = [
+        f"to {record.route} at {clock(record.sent_at)}"
+        + (f" (an error named Runway task {record.runway_task_id})" if record.runway_task_id else "")
+        + (f" (token {record.token})" if record.token else "")
+        for record in records
+    ]
+    if not told:
+        return ""
+    return (
+        f"Never answered, of earlier submissions by this task: {'; '.join(told)}. Each may exist and may have been "
+        f"charged. They are kept in {_ENTRY}."
+    )
+
+
+def _figures(account: Mapping[str, float]) -> str:
+    return ", ".join(f"{value:g} {name}" for name, value in account.items())
