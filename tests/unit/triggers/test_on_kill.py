@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from unit.scripted import Scripted
 
+from airflow_runway.core.stopping import TASK_IS_OVER
 from airflow_runway.triggers import _task_instance
-from airflow_runway.triggers._cancel_on_kill import TASK_IS_OVER
 from airflow_runway.triggers.runway import RunwayTaskTrigger
 
 RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING"})
