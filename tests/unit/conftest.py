@@ -85,5 +85,5 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("time.time", lambda: clock.now)
     monkeypatch.setattr("time.sleep", of_the_main_thread(clock.sleep))
-    monkeypatch.setattr(StopSignal, "wait", of_a_wait(clock.sleep))
+    monkeypatch.setattr(StopSignal, "wait", of_a_wait(lambda seconds: clock.sleep(seconds)))
     return clock
