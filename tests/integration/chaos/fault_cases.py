@@ -17,7 +17,7 @@ CANCELLED_WITHIN = 30
 NOT_TAKEN, TAKEN = "probably not accepted", "most likely accepted"
 SPARED = "runs on, nothing was cancelled", "Airflow says that it is running"
 TO_THE_TASK, TO_ITS_SUPERVISOR = "SIGTERM to the task", "SIGTERM to its supervisor"
-TO_BOTH = "SIGTERM to both"
+TO_BOTH, TO_ALL = "SIGTERM to both", "SIGTERM to both groups"
 #: Charged at once, and answered some five seconds later.
 SLOW_CREATE = {"on": "create", "kind": "slow", "bytes_per_second": 20}
 AMBIGUOUS = "RunwayAmbiguousSubmissionError"

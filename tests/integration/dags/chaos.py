@@ -92,12 +92,18 @@ def _evicted():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _shut_down():
+    """As when a machine is: scheduler, executor and supervisor, whose group the task has left, and the task."""
+    os.killpg(os.getpgid(os.getppid()), signal.SIGTERM)
+    os.killpg(os.getpgid(0), signal.SIGTERM)
+
+
 WEAPONS = {
     "": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM to the task": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "SIGTERM to its supervisor": lambda: os.kill(os.getppid(), signal.SIGTERM),
     "SIGTERM to both": _evicted,
-    "SIGTERM to all of its group": lambda: os.killpg(os.getpgid(0), signal.SIGTERM),
+    "SIGTERM to both groups": _shut_down,
 }
 
 
