@@ -241,13 +241,25 @@ FAULT_CASES: dict[str, FaultCase] = {
         ("runs on, nothing was cancelled",),
     ),
     "marked failed while a worker waits": FaultCase(
-        marked_in_worker("failed"), 1, "failed", "cancelled", 1, cancelled=True
+        marked_in_worker("failed"), 1, "failed", "cancelled", 1, ("it is failed; cancelling",), cancelled=True
     ),
     "marked success while a worker waits": FaultCase(
-        marked_in_worker("success"), 1, "success", "cancelled", 1, cancelled=True
+        marked_in_worker("success"),
+        1,
+        "success",
+        "cancelled",
+        1,
+        ("it is success; cancelling",),
+        cancelled=True,
     ),
     "marked failed during the POST": FaultCase(
-        marked_in_worker("failed", **SLOW_CREATE), 1, "failed", "cancelled", 1, cancelled=True
+        marked_in_worker("failed", **SLOW_CREATE),
+        1,
+        "failed",
+        "cancelled",
+        1,
+        ("it is failed; cancelling",),
+        cancelled=True,
     ),
     "execution_timeout while a worker waits": FaultCase(
         execution_expired, 1, "failed", "cancelled", 1, ("RunwayTaskTimeoutError",), cancelled=True

@@ -52,17 +52,24 @@ class Signals:
                     self.operator.on_kill()
 
 
+def said(state):
+    """Airflow's answer."""
+    if isinstance(state, Exception):
+        raise state
+    return state
+
+
+def running(one):
+    """Generations that have not ended."""
+    return [name for name, status in one.gateway.tasks.items() if status == "RUNNING"]
+
+
 def play(one, step, monkeypatch):
     """One try."""
     operator = one.operator(
         wait_for_completion=True, deferrable=False, poll_interval=5, cancel_on_kill=step["cancel_on_kill"]
     )
     signals = Signals(operator, step)
-
-    def state_of(task_instance):
-        if isinstance(step["state"], Exception):
-            raise step["state"]
-        return step["state"]
 
     def send(session, settings, call):
         if threading.current_thread() is not threading.main_thread():
@@ -75,11 +82,9 @@ def play(one, step, monkeypatch):
         one.now += seconds
         signals.one_more_call()
         if step["finishes"]:
-            for name, status in one.gateway.tasks.items():
-                if status == "RUNNING":
-                    one.gateway.tasks[name] = "SUCCEEDED"
+            one.gateway.tasks.update({name: "SUCCEEDED" for name in running(one)})
 
-    monkeypatch.setattr(_task_instance, "blocking_state_of", state_of)
+    monkeypatch.setattr(_task_instance, "blocking_state_of", lambda _: said(step["state"]))
     monkeypatch.setattr(_transport, "send", send)
     one.sleep = sleep
     one.gateway.faults = [step["fault"]]
