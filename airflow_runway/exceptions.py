@@ -13,6 +13,7 @@
     │   └── RunwayNotAcceptedError         right now: rate or daily limit, no channel, no connection
     ├── RunwayAmbiguousSubmissionError x   no usable answer: the generation may exist and be charged
     ├── RunwayJournalError               the journal could not be read or written: nothing was sent
+    ├── RunwayStoppedError               told to stop from outside, by no person: what runs goes on
     ├── RunwayBudgetError             x  the generation would cost more than max_credits: cancelled at once
     ├── RunwayReadError                  a read failed; the generation is untouched
     │   └── RunwayReadRefusedError    x    and would fail again: key revoked, wrong base URL
@@ -69,6 +70,7 @@ __all__ = [
     "RunwayReadError",
     "RunwayReadRefusedError",
     "RunwayRequestRefusedError",
+    "RunwayStoppedError",
     "RunwaySubmissionError",
     "RunwayTaskCancelledError",
     "RunwayTaskError",
@@ -225,6 +227,16 @@ class RunwayJournalError(RunwayError):
     """
 
     kind = ErrorKind.JOURNAL
+
+
+class RunwayStoppedError(RunwayError):
+    """The task was told to stop (a pod's eviction, a rolling deployment), and Airflow does not say that it is over.
+
+    Nothing was cancelled and nothing more was sent; the message names what goes on. A retry picks it up and pays
+    nothing for it; what had not been sent is sent then, once.
+    """
+
+    kind = ErrorKind.STOPPED
 
 
 class RunwayBudgetError(RunwayError, AirflowFailException):

@@ -29,6 +29,7 @@ class ErrorKind(StrEnum):
     AMBIGUOUS_SUBMISSION = "ambiguous_submission"
     JOURNAL = "journal"
     BUDGET = "budget"
+    STOPPED = "stopped"
     READ = "read"
     READ_REFUSED = "read_refused"
     TASK_FAILED = "task_failed"
@@ -55,6 +56,7 @@ _MAY_PASS = frozenset(
         ErrorKind.MEDIA,
         ErrorKind.NOT_ACCEPTED,
         ErrorKind.JOURNAL,
+        ErrorKind.STOPPED,
         ErrorKind.READ,
         ErrorKind.TRANSIENT_FAILURE,
         ErrorKind.BATCH_INCOMPLETE,

@@ -47,6 +47,8 @@ class RunwayHook(ConnectionHook):
         self.pause_between_tries: Callable[[tenacity.RetryCallState], float] = (
             tenacity.wait_random_exponential(multiplier=1, max=10)
         )
+        #: How a submission pauses between tries, in seconds; an operator ends the pause when it is told to stop.
+        self.sleep_between_tries: Callable[[float], None] = tenacity.nap.sleep
 
     def submit(self, route: str, payload: Mapping[str, Any]) -> Submission:
         """Create a generation. This spends money.
@@ -89,7 +91,7 @@ class RunwayHook(ConnectionHook):
         :param route: see there.
         :param body: the JSON body.
         """
-        again = tenacity.Retrying(**resend(self))
+        again = tenacity.Retrying(**resend(self), sleep=self.sleep_between_tries)
         return again(lambda: self.run_exchange(_submission(self.settings, route, body)))
 
     async def asubmit(self, route: str, payload: Mapping[str, Any]) -> Submission:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_runway._base_operator import one_of, seconds
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.submission import Policy, Record
-from airflow_runway.core.limits import DEFAULT_INTERVAL, KILL_CLEANUP_TIMEOUT
+from airflow_runway.core.limits import DEFAULT_INTERVAL
 from airflow_runway.core.models import CancelOutcome
 from airflow_runway.core.polling.decisions import LookAgain, Wait, timed_out
 from airflow_runway.exceptions import (
     RunwayBudgetError,
     RunwayConfigurationError,
     RunwayError,
-    RunwayTaskCancelledError,
     error_of,
 )
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
-from airflow_runway.operators._waiting import WaitsForRunwayTask
+from airflow_runway.operators._stoppable import StoppableSubmission
 from airflow_runway.stores.submission import SubmissionStore
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _OUTCOMES = {
 }
 
 
-class RunwaySubmitOperator(WaitsForRunwayTask):
+class RunwaySubmitOperator(StoppableSubmission):
     """Creates one generation, on any route, and returns its task id. This spends money, once.
 
     The id is pushed to XCom twice: as ``return_value`` (without ``wait_for_completion``) and always as
@@ -77,8 +78,11 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
     :param poll_interval: with ``wait_for_completion``: seconds between looks, typically, at least 5; where the
         server reports progress, a half to three times of it. See ``airflow_runway.core.polling.decisions``.
     :param timeout: with ``wait_for_completion``: seconds, or a ``timedelta``, after the submission.
-    :param cancel_on_timeout: with ``wait_for_completion``: cancel what is unfinished at the deadline.
-    :param cancel_on_kill: cancel what is unfinished when somebody stops the task.
+    :param cancel_on_timeout: with ``wait_for_completion``: cancel what is unfinished at the deadline, or when
+        Airflow's ``execution_timeout`` ends a wait in the worker; if off, a retry after the latter waits on.
+    :param cancel_on_kill: cancel what is unfinished when a person ends the task, by marking it. A signal from
+        outside (a pod's eviction, a deployment) cancels nothing: the task ends in ``RunwayStoppedError``, and a
+        retry picks the generation up. Airflow before 3.3 does not tell the two apart; there nothing is cancelled.
     :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, or ``"resubmit"`` at the risk of
         paying twice.
     :param on_clear: when somebody clears the task: ``"reuse"`` gives the same generation again at no cost,
@@ -133,8 +137,6 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         self.max_credits = max_credits
         #: Not ``dry_run``, which is a method of Airflow's.
         self.is_dry_run = checked_flag(dry_run)
-        self._runway_task_id = ""
-        self._stopped = False
 
     @property
     def waiting_interval(self) -> float:
@@ -154,8 +156,6 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
 
     def execute(self, context: Context) -> Any:
         """Find or make the generation, record the id, then return or wait."""
-        from airflow_runway.operators._submission import JournalledSubmission
-
         policy = Policy(
             resubmit_ambiguous=self.on_ambiguous_submit == "resubmit",
             regenerate=self.on_clear == "regenerate",
@@ -164,19 +164,19 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
             from airflow_runway.operators._dry_submission import dry_run_of
 
             dry_run_of(self, context, self.route, self.body(), policy, self.max_credits)
-        store = SubmissionStore(context)
+        with self.journal(context) as store:
+            return self._execute(context, store, policy)
+
+    def _execute(self, context: Context, store: SubmissionStore, policy: Policy) -> Any:
+        from airflow_runway.operators._submission import JournalledSubmission
+
         journalled = JournalledSubmission(self.hook, store, self.look, self.log)
         record, is_new = journalled.find_or_submit(self.route, self.body(), policy)
         self._runway_task_id = record.runway_task_id
+        self.end_if_stopped(record.runway_task_id)
         context["ti"].xcom_push(key=XCOM_RUNWAY_TASK_ID, value=record.runway_task_id)
         self._push_credits(context, record, charged=None)
         self.remember_link(record.runway_task_id)
-        if self._stopped and self.cancel_on_kill:
-            # The handler ran while the POST was on its way, and found no id.
-            raise RunwayTaskCancelledError(
-                f"Runway task {record.runway_task_id} was submitted while this task was being stopped; cancelling: "
-                f"{self._cancel(store)}."
-            )
         if is_new:
             self._keep_to_budget(store, record)
         if not self.wait_for_completion:
@@ -194,19 +194,26 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
             wait = decision.wait
         if self.deferrable:
             self.wait_deferred(wait, cancel_on_kill=self.cancel_on_kill)
-        return self.wait_in_worker(wait)
+        try:
+            return self.wait_in_worker(wait)
+        except AirflowTaskTimeout:
+            # Airflow's ``execution_timeout``: a deadline like ours, at which a retry must not pay again.
+            if not self.cancel_on_timeout:
+                self.log.warning("Runway task %s runs on; a retry picks it up.", wait.runway_task_id)
+                raise
+            return self.cancel_at_deadline(replace(wait, deadline=time.time()))
 
     def execute_complete(self, context: Context, event: TaskEvent) -> TaskResult:
         """Continue after the trigger fired.
 
         :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
         """
-        store = SubmissionStore(context)
-        store.load()
         self._runway_task_id = event["runway_task_id"]
-        return self._ended(
-            context, store, lambda: super(RunwaySubmitOperator, self).execute_complete(context, event)
-        )
+        with self.journal(context) as store:
+            store.load()
+            return self._ended(
+                context, store, lambda: super(RunwaySubmitOperator, self).execute_complete(context, event)
+            )
 
     def deferral_expired(self, context: Context) -> TaskResult:
         """Our own time-out, which names the generation.
@@ -226,25 +233,6 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         if self.cancel_on_timeout and self._runway_task_id:
             return self.cancel_at_deadline(wait)
         raise error_of(timed_out(wait))
-
-    def on_kill(self) -> None:
-        """Cancel the generation, if its id is known by now; bounded, and never in the way.
-
-        Runs in a signal handler while ``execute`` goes on: no Airflow calls, and a POST that is on its way is
-        dealt with right after it.
-        """
-        self._stopped = True
-        if self.cancel_on_kill and self._runway_task_id:
-            worker = threading.Thread(target=self._cancel_quietly, daemon=True)
-            worker.start()
-            worker.join(KILL_CLEANUP_TIMEOUT)
-
-    def _cancel_quietly(self) -> None:
-        try:
-            outcome = self.hook.detached(KILL_CLEANUP_TIMEOUT).cancel_task(self._runway_task_id)
-            self.log.info("Runway task %s, on being stopped: %s.", self._runway_task_id, outcome)
-        except Exception as error:
-            self.log.warning("Runway task %s could not be cancelled: %s", self._runway_task_id, error)
 
     def _cancel(self, store: SubmissionStore) -> CancelOutcome:
         outcome = self.hook.cancel_task(self._runway_task_id)
@@ -285,7 +273,8 @@ class RunwaySubmitOperator(WaitsForRunwayTask):
         try:
             result = wait()
         except RunwayError as error:
-            store.close(_OUTCOMES.get(error.kind, "error"))
+            if not self._is_recorded:
+                store.close(_OUTCOMES.get(error.kind, "error"))
             raise
         if store.record:
             self._push_credits(context, store.record, charged=result["cost_credits"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,10 +24,14 @@ from airflow_runway.core.polling.decisions import (
     timed_out,
 )
 from airflow_runway.core.protocol.endings import Cancelled, Failed, ending_of
+from airflow_runway.core.stopping import left_running
 from airflow_runway.exceptions import RunwayReadError, error_of
+from airflow_runway.operators._stopping import StopSignal
 from airflow_runway.triggers._events import error_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.sdk import Context
 
     from airflow_runway.core.models import RunwayTask, TaskResult
@@ -46,11 +51,50 @@ class WaitsForRunwayTask(RunwayOperatorBase):
     #: Where a person can look at the generation; kept for the link in Airflow's UI.
     runway_task_url: str = ""
     _wait_log: telemetry.WaitLog | None = None
+    #: There while one of Airflow's methods runs; not longer, because operators are copied and it cannot be.
+    _stop_signal: StopSignal | None = None
+    _was_told_to_stop = False
 
     @property
     def waiting_interval(self) -> float:
         """Seconds between looks."""
         raise NotImplementedError
+
+    def on_kill(self) -> None:
+        """Airflow tells the task to stop: only noted here, in a signal handler; :meth:`stopped` does the rest."""
+        self._was_told_to_stop = True
+        if self._stop_signal is not None:
+            self._stop_signal.give()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[StopSignal]:
+        """Notice :meth:`on_kill` in this block."""
+        self._stop_signal = signal = StopSignal()
+        if self._was_told_to_stop:
+            signal.give()
+        try:
+            yield signal
+        finally:
+            self._stop_signal = None
+
+    def pause(self, seconds: float, wait: Wait) -> None:
+        """Wait between two looks, unless the task is told to stop.
+
+        :param seconds: for so long.
+        :param wait: what for.
+        """
+        if self._stop_signal is None:
+            time.sleep(seconds)
+        elif self._stop_signal.wait(seconds):
+            self.stopped(wait.runway_task_id)
+
+    def stopped(self, runway_task_id: str) -> NoReturn:
+        """The end of a task that was told to stop. Here nothing is ever cancelled: others may watch the same.
+
+        :param runway_task_id: the generation, which runs on.
+        :raises RunwayStoppedError: which a retry mends.
+        """
+        raise error_of(left_running(f"Runway task {runway_task_id}", None))
 
     def remember_link(self, runway_task_id: str) -> None:
         """Note the generation's address for :class:`~airflow_runway.links.runway.RunwayTaskLink`.
@@ -114,7 +158,7 @@ class WaitsForRunwayTask(RunwayOperatorBase):
         """
         decision: PollDecision = LookAgain(first_look(wait, chance=_chance), wait)
         while isinstance(decision, LookAgain):
-            time.sleep(decision.after)
+            self.pause(decision.after, decision.wait)
             wait = decision.wait
             decision = self.look(wait)
         return self._conclude(decision, wait)
@@ -127,6 +171,8 @@ class WaitsForRunwayTask(RunwayOperatorBase):
         """
         from airflow_runway.triggers.runway import RunwayTaskTrigger
 
+        if self._stop_signal is not None and self._stop_signal.is_given:
+            self.stopped(wait.runway_task_id)
         left = max(wait.deadline - time.time(), SHORTEST_ABSENCE)
         self.defer(
             trigger=RunwayTaskTrigger(

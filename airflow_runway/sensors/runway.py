@@ -43,7 +43,9 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
     - FAILED raises ``RunwayTaskFailedError``, CANCELLED ``RunwayTaskCancelledError``, an expired ``timeout``
       ``RunwayTaskTimeoutError``, an id unknown to the server ``RunwayTaskLostError``;
     - trouble while reading (network, 5xx, 429) never ends the wait before ``timeout``;
-    - none of these is retried, since another look would find the same; with ``soft_fail`` they skip the task.
+    - none of these is retried, since another look would find the same; with ``soft_fail`` they skip the task;
+    - a sensor that is told to stop while it pokes, say because its pod is evicted, ends in ``RunwayStoppedError``: a
+      retry waits on. It cancels nothing, whoever stops it.
 
     Waiting and reading are free.
 
@@ -89,7 +91,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
     def execute(self, context: Context) -> Any:
         """Look once; finish, or go on in the mode that was asked for."""
         self._wait = self._begin(context)
-        with self._ending_as_documented():
+        with self._ending_as_documented(), self.stoppable():
             if not self.deferrable:
                 try:
                     return super().execute(context)
@@ -114,7 +116,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             # A rescheduled sensor remembers nothing: looks at a task that vanished are counted here.
             if not (self.reschedule and wait.seen and wait.unseen_looks):
                 return False
-            time.sleep(decision.after)
+            self.pause(decision.after, wait)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Airflow's way back into a deferred task.
@@ -175,6 +177,11 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         )
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
-        if not self.exponential_backoff:
-            return self._pause
-        return max(float(super()._get_next_poke_interval(*args, **kwargs)), self._pause)
+        seconds = self._pause
+        if self.exponential_backoff:
+            seconds = max(float(super()._get_next_poke_interval(*args, **kwargs)), seconds)
+        if self._stop_signal is None or self._wait is None or self.reschedule:
+            return seconds
+        # Airflow sleeps for what this returns, and would not notice that the task is told to stop.
+        self.pause(seconds, self._wait)
+        return 0.0

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger
 
 from airflow_runway.core.redaction import redact
+from airflow_runway.core.stopping import Fate, fate_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_runway.hooks.runway import RunwayHook
 
-#: States of an Airflow task after which nobody will come back for its generations. Not among them is whatever
-#: a clear leads to: there the next try may hold the same generation. A task that is not found any more (its
-#: run was deleted) counts as not over: nobody said that the clip is unwanted.
-TASK_IS_OVER = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
 #: Cancellations under way at the same time.
 _AT_ONCE = 8
 
@@ -59,7 +56,7 @@ class CancelsOnKill(BaseTrigger):
         ids = list(self.unfinished_ids())
         try:
             state = await state_of(self.task_instance)
-            if state not in TASK_IS_OVER:
+            if fate_of(state, cancel_on_kill=self.cancel_on_kill) is Fate.RUN_ON:
                 self.log.info("%s goes on: the Airflow task is %s, not ended.", _named(ids), state)
                 return
             hook = RunwayHook(self.runway_conn_id)

@@ -6,9 +6,11 @@ import asyncio
 import threading
 import time
 
+from airflow_runway.operators._stopping import StopSignal
 from airflow_runway.triggers._poll_hub import Clock
 
 _really_sleep = time.sleep
+_really_wait = StopSignal.wait
 
 
 def of_the_main_thread(sleep):
@@ -19,6 +21,19 @@ def of_the_main_thread(sleep):
         (sleep if mine else _really_sleep)(seconds)
 
     return nap
+
+
+def of_a_wait(sleep):
+    """A stand-in for ``StopSignal.wait``: the main thread waits by ``sleep``, which may give the signal."""
+
+    def wait(signal, seconds=None):
+        if threading.current_thread() is not threading.main_thread():
+            return _really_wait(signal, seconds)
+        if not signal.is_given:
+            sleep(seconds)
+        return signal.is_given
+
+    return wait
 
 
 class HastyClock(Clock):

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from unit.clocks import of_the_main_thread
+from unit.clocks import of_a_wait, of_the_main_thread
 from unit.scripted import KEY, ScriptedGateway
+
+from airflow_runway.operators._stopping import StopSignal
 
 settings.register_profile("thorough", max_examples=2_000)
 
@@ -83,4 +85,5 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("time.time", lambda: clock.now)
     monkeypatch.setattr("time.sleep", of_the_main_thread(clock.sleep))
+    monkeypatch.setattr(StopSignal, "wait", of_a_wait(lambda seconds: clock.sleep(seconds)))
     return clock

@@ -18,7 +18,7 @@ CLASSES = [getattr(exceptions, name) for name in exceptions.__all__]
 RETRIED = {
     "RunwayError", "RunwayNotAcceptedError", "RunwayReadError", "RunwaySubmissionError", "RunwayTaskError",
     "RunwayTransferError", "RunwayBatchIncompleteError", "RunwayMediaError", "RunwayJournalError",
-    "RunwayTransientFailureError", "RunwayTaskFailureError",
+    "RunwayTransientFailureError", "RunwayTaskFailureError", "RunwayStoppedError",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from integration.support import connection_to
 from airflow_runway.demo.local_airflow import LocalAirflow
 
 #: Runs that get an emulator of their own.
-ADDRESSES = 48
+ADDRESSES = 64
 ENVIRONMENT = {
     "AIRFLOW__CORE__PARALLELISM": "6",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
@@ -53,6 +53,7 @@ def chaos_airflow(addresses, tmp_path_factory):
     home = tmp_path_factory.mktemp("chaos_airflow")
     with LocalAirflow(home, dags, connections, ENVIRONMENT) as airflow:
         airflow.wait_for_dag("chaos_wait")
+        airflow.wait_for_dag("chaos_wait_in_worker")
         airflow.wait_for_dag("chaos_submit_then_sensor")
         yield airflow
 

@@ -15,6 +15,11 @@ LOST = "never got to see the answer"
 CANCELLED_WITHIN = 30
 #: The account, read before and after, as evidence.
 NOT_TAKEN, TAKEN = "probably not accepted", "most likely accepted"
+SPARED = "runs on, nothing was cancelled", "Airflow says that it is running"
+TO_THE_TASK, TO_ITS_SUPERVISOR = "SIGTERM to the task", "SIGTERM to its supervisor"
+TO_BOTH, TO_ALL = "SIGTERM to both", "SIGTERM to both groups"
+#: Charged at once, and answered some five seconds later.
+SLOW_CREATE = {"on": "create", "kind": "slow", "bytes_per_second": 20}
 AMBIGUOUS = "RunwayAmbiguousSubmissionError"
 
 
@@ -44,6 +49,39 @@ def killed(point, *, dag_id="chaos_wait", **gateway):
         assert stage.was_killed, "nothing was killed"
 
     return run
+
+
+def told_to_stop(point, weapon, *, dag_id="chaos_wait_in_worker", **gateway):
+    """SIGTERM from outside, of which Airflow knows nothing: the next try picks the generation up."""
+
+    def run(stage):
+        stage.open_gateway(**gateway)
+        stage.start(dag_id=dag_id, kill_at=point, weapon=weapon)
+        stage.wait_for_end()
+        assert stage.was_killed, "nobody was told to stop"
+
+    return run
+
+
+def marked_in_worker(state, **gateway):
+    """A person marks the task while its worker waits, or submits; nobody wants the generation any more."""
+
+    def run(stage):
+        stage.open_gateway(**{"seconds": 90, **gateway})
+        stage.start(dag_id="chaos_wait_in_worker")
+        stage.wait_until(lambda: stage.emulator.ledger()["charges"], 60, "a charge")
+        stage.mark(state)
+        stage.wait_until(stage.seen_cancelled, CANCELLED_WITHIN, "a DELETE")
+        stage.wait_for_end()
+
+    return run
+
+
+def execution_expired(stage):
+    """Airflow's own deadline for the worker passes, while Airflow says that the task is running."""
+    stage.open_gateway(seconds=90)
+    stage.start(dag_id="chaos_execution_timeout")
+    stage.wait_for_end()
 
 
 def misbehaving(**fault):
@@ -176,6 +214,56 @@ FAULT_CASES: dict[str, FaultCase] = {
         "found",
         2,
     ),
+    # -- the worker gets SIGTERM, as in a pod's eviction --------------------------------------------------
+    **{
+        f"{weapon} while it waits": FaultCase(
+            told_to_stop("in the wait", weapon), 1, "success", "found", 2, (*SPARED, "Picking up")
+        )
+        for weapon in (TO_THE_TASK, TO_ITS_SUPERVISOR, TO_BOTH)
+    },
+    **{
+        f"{weapon} during the POST": FaultCase(
+            told_to_stop("during the POST", weapon, **SLOW_CREATE),
+            1,
+            "success",
+            "found",
+            2,
+            (*SPARED, "Picking up"),
+        )
+        for weapon in (TO_THE_TASK, TO_ITS_SUPERVISOR, TO_BOTH)
+    },
+    f"{TO_ITS_SUPERVISOR} while a sensor pokes": FaultCase(
+        told_to_stop("in the wait", TO_ITS_SUPERVISOR, dag_id="chaos_poking_sensor"),
+        1,
+        "success",
+        "found",
+        2,
+        ("runs on, nothing was cancelled",),
+    ),
+    "marked failed while a worker waits": FaultCase(
+        marked_in_worker("failed"), 1, "failed", "cancelled", 1, ("it is failed; cancelling",), cancelled=True
+    ),
+    "marked success while a worker waits": FaultCase(
+        marked_in_worker("success"),
+        1,
+        "success",
+        "cancelled",
+        1,
+        ("it is success; cancelling",),
+        cancelled=True,
+    ),
+    "marked failed during the POST": FaultCase(
+        marked_in_worker("failed", **SLOW_CREATE),
+        1,
+        "failed",
+        "cancelled",
+        1,
+        ("it is failed; cancelling",),
+        cancelled=True,
+    ),
+    "execution_timeout while a worker waits": FaultCase(
+        execution_expired, 1, "failed", "cancelled", 1, ("RunwayTaskTimeoutError",), cancelled=True
+    ),
     # -- people -----------------------------------------------------------------------------------------
     "marked failed while deferred": FaultCase(marked("failed"), 1, "failed", "cancelled", 1, cancelled=True),
     "marked success while deferred": FaultCase(
@@ -228,6 +316,9 @@ FOR_EVERY_CHANGE = frozenset(
         "worker killed between POST and answer",
         "worker killed between answer and journal",
         "worker killed after the journal",
+        f"{TO_ITS_SUPERVISOR} while it waits",
+        f"{TO_ITS_SUPERVISOR} during the POST",
+        "marked failed while a worker waits",
         "cleared while deferred",
         "marked failed while deferred",
         "gateway drops after accepting",

@@ -134,10 +134,16 @@ class Stage:
         if fault:
             self.emulator.add_fault(**fault)
 
-    def start(self, *, dag_id="chaos_wait", kill_at=""):
+    def start(self, *, dag_id="chaos_wait", kill_at="", weapon=""):
         """Trigger the run, under a name of our own: after a trouble of SQLite's it is simply asked for again."""
         self.dag_id, self.run_id = dag_id, f"chaos_{self._marker.name}"
-        conf = {"conn": self.conn_id, "prompt": self.name, "kill_at": kill_at, "marker": str(self._marker)}
+        conf = {
+            "conn": self.conn_id,
+            "prompt": self.name,
+            "kill_at": kill_at,
+            "weapon": weapon,
+            "marker": str(self._marker),
+        }
         wish = {"dag_run_id": self.run_id, "logical_date": None, "conf": conf}
         patiently(self.airflow.request, "POST", f"/api/v2/dags/{dag_id}/dagRuns", wish)
 

@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from integration.chaos.fault_cases import LOST
+from integration.chaos.fault_cases import LOST, TO_ALL
 
 # After test_faults on purpose: a triggerer's first look-up of a task's state takes seconds, here it is warm.
 
@@ -92,3 +92,20 @@ def test_a_killed_scheduler_with_all_its_workers_loses_nothing(chaos_airflow, wa
         assert ending.paid == 1, f"charges wanted 1, seen {ending.charges}"
         assert (ending.state, ending.clip) == ("failed", "named as lost answer")
         assert LOST in ending.log
+
+
+def test_a_process_group_that_is_told_to_stop_loses_nothing(chaos_airflow, new_stage, note):
+    """Scheduler, executor, supervisor and task at once, as when a machine shuts down."""
+    with new_stage("group") as stage:
+        stage.open_gateway(seconds=40)
+        stage.start(dag_id="chaos_wait_in_worker", kill_at="in the wait", weapon=TO_ALL)
+        chaos_airflow.components["scheduler"].expected_to_end = True
+        stage.wait_until(lambda: stage.was_killed, 60, "the signal")
+        chaos_airflow.components.wait_for_end("scheduler", 60)
+        chaos_airflow.start_component("scheduler", "scheduler", "--skip-serve-logs")
+        stage.wait_for_end()
+        ending = stage.ending()
+        note(TO_ALL, 1, ending)
+        assert ending.paid == 1, f"charges wanted 1, seen {ending.charges}"
+        assert ending.cancels == 0, "the generation was cancelled"
+        assert (ending.state, ending.clip, ending.posts) == ("success", "found", 1)

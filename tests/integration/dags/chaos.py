@@ -1,4 +1,7 @@
-"""Dags for the chaos suite. The run's conf says whom to ask and at which point the task's process dies, once."""
+"""Dags for the chaos suite.
+
+The run's conf says whom to ask, and at which point the task's process dies or somebody is told to stop, once.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from airflow_runway.sensors.runway import RunwayTaskSensor
 
 #: Seconds after which a POST that the emulator leaves hanging has surely been accepted.
 _ACCEPTED_BY_NOW = 2.0
+#: Seconds after which a task surely waits, and not for much longer.
+_IN_THE_PAUSE = 1.0
 
 
 def _around(owner, name, *, before=None, after=None):
@@ -67,12 +72,40 @@ def _after_the_result(die):
     _around(SubmissionStore, "close", after=lambda *args: die())
 
 
+def _in_the_wait(die):
+    from airflow_runway.operators._waiting import WaitsForRunwayTask
+
+    _around(WaitsForRunwayTask, "pause", before=lambda *args: threading.Timer(_IN_THE_PAUSE, die).start())
+
+
 POINTS = {
     "before the POST": lambda die: _around_the_post(die, before=True),
     "during the POST": lambda die: _around_the_post(die, during=True),
     "after the answer": _around_the_post,
     "after the journal": _after_the_journal,
     "after the result": _after_the_result,
+    "in the wait": _in_the_wait,
+}
+
+
+def _evicted():
+    """As a pod's processes are: first the supervisor, which passes it on, then all that are left."""
+    os.kill(os.getppid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _shut_down():
+    """As when a machine is: scheduler, executor and supervisor, whose group the task has left, and the task."""
+    os.killpg(os.getpgid(os.getppid()), signal.SIGTERM)
+    os.killpg(os.getpgid(0), signal.SIGTERM)
+
+
+WEAPONS = {
+    "": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "SIGTERM to the task": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "SIGTERM to its supervisor": lambda: os.kill(os.getppid(), signal.SIGTERM),
+    "SIGTERM to both": _evicted,
+    "SIGTERM to both groups": _shut_down,
 }
 
 
@@ -83,8 +116,9 @@ def _prepare_to_die(params, *, resumed=False):
         return
 
     def die():
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        if not marker.exists():
+            marker.touch()
+            WEAPONS[params["weapon"]]()
 
     if params["kill_at"] in POINTS:
         POINTS[params["kill_at"]](die)
@@ -126,7 +160,7 @@ DAG_ARGUMENTS = {
     "schedule": None,
     "max_active_runs": 64,
     "max_active_tasks": 64,
-    "params": {name: Param("", type="string") for name in ("conn", "prompt", "kill_at", "marker")},
+    "params": {name: Param("", type="string") for name in ("conn", "prompt", "kill_at", "weapon", "marker")},
     "default_args": {"retries": 2, "retry_delay": timedelta(seconds=1)},
 }
 
@@ -137,6 +171,38 @@ with DAG("chaos_wait", **DAG_ARGUMENTS):
         poll_interval=5,
         timeout=timedelta(minutes=5),
         **SUBMISSION,
+    )
+
+with DAG("chaos_wait_in_worker", **DAG_ARGUMENTS):
+    MortalSubmit(
+        task_id="generate",
+        wait_for_completion=True,
+        deferrable=False,
+        poll_interval=5,
+        timeout=timedelta(minutes=5),
+        **SUBMISSION,
+    )
+
+with DAG("chaos_execution_timeout", **DAG_ARGUMENTS):
+    MortalSubmit(
+        task_id="generate",
+        wait_for_completion=True,
+        deferrable=False,
+        poll_interval=5,
+        timeout=timedelta(minutes=5),
+        execution_timeout=timedelta(seconds=12),
+        **SUBMISSION,
+    )
+
+with DAG("chaos_poking_sensor", **DAG_ARGUMENTS):
+    submit = RunwaySubmitOperator(task_id="submit", **SUBMISSION)
+    MortalSensor(
+        task_id="generate",
+        runway_conn_id="{{ params.conn }}",
+        runway_task_id=submit.output,
+        deferrable=False,
+        poke_interval=5,
+        timeout=timedelta(minutes=5),
     )
 
 with DAG("chaos_submit_then_sensor", **DAG_ARGUMENTS):

@@ -18,7 +18,6 @@ from airflow_runway.exceptions import (
     RunwayJournalError,
     RunwayNotAcceptedError,
     RunwayRequestRefusedError,
-    RunwayTaskCancelledError,
     RunwayTaskTimeoutError,
     RunwayTransientFailureError,
 )
@@ -367,48 +366,4 @@ class TestBudget:
         assert one.run() == "t1"
 
 
-class TestKill:
-    def test_a_kill_during_the_post_cancels_right_after_it(self, tries, monkeypatch):
-        one = tries()
-        operator = one.operator()
-        real = one.gateway.send
-
-        def killed_meanwhile(session, settings, call):
-            if call.method == "POST":
-                operator.on_kill()
-            return real(session, settings, call)
-
-        monkeypatch.setattr(_transport, "send", killed_meanwhile)
-        context = {"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store}
-        with pytest.raises(
-            RunwayTaskCancelledError, match="t1 was submitted while this task was being stopped"
-        ):
-            operator.execute(context)
-        assert one.gateway.deleted == ["t1"]
-
-    def test_a_kill_afterwards_cancels(self, tries):
-        one = tries()
-        operator = one.operator()
-        operator.execute({"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store})
-        operator.on_kill()
-        assert one.gateway.deleted == ["t1"]
-
-    @pytest.mark.parametrize("remote", ["SUCCEEDED", "FAILED"])
-    def test_what_has_ended_is_not_deleted(self, tries, remote):
-        one = tries()
-        operator = one.operator()
-        operator.execute({"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store})
-        one.gateway.tasks["t1"] = remote
-        operator.on_kill()
-        assert one.gateway.deleted == []
-
-    def test_it_never_raises_and_can_be_turned_off(self, tries, monkeypatch):
-        one = tries(cancel_on_kill=False)
-        operator = one.operator()
-        operator.execute({"ti": MemoryTaskInstance(one.crash_point), "task_state_store": one.store})
-        operator.on_kill()
-        assert one.gateway.deleted == []
-        operator.cancel_on_kill = True
-        monkeypatch.setattr(_transport, "send", lambda *args: 1 / 0)
-        operator.on_kill()
-        assert "could not be cancelled" in one.log.text
+# -- every interleaving -------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from unit.clocks import of_the_main_thread
+from unit.clocks import of_a_wait, of_the_main_thread
 from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
 
 from airflow_runway.core.journal.submission import History, fingerprint, read_history
 from airflow_runway.exceptions import RunwayError
 from airflow_runway.hooks import _transport
+from airflow_runway.operators._stopping import StopSignal
 from airflow_runway.operators.runway import RunwaySubmitOperator
 
 PAYLOAD = {"model": "gen4_turbo", "promptImage": "https://e/a.jpg", "promptText": "a secret idea"}
@@ -84,4 +85,5 @@ def begin(monkeypatch, set_connection, **fields):
     # Time passes only by sleeping.
     monkeypatch.setattr("time.time", lambda: tries.now)
     monkeypatch.setattr("time.sleep", of_the_main_thread(tries.sleep))
+    monkeypatch.setattr(StopSignal, "wait", of_a_wait(lambda seconds: tries.sleep(seconds)))
     return tries

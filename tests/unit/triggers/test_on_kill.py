@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from unit.scripted import Scripted
 
+from airflow_runway.core.stopping import TASK_IS_OVER
 from airflow_runway.triggers import _task_instance
-from airflow_runway.triggers._cancel_on_kill import TASK_IS_OVER
 from airflow_runway.triggers.runway import RunwayTaskTrigger
 
 RUNNING = Scripted(200, {"id": "t1", "status": "RUNNING"})
@@ -115,15 +115,23 @@ class TestStateOf:
             asked.append(message)
             return TaskStatesResult(task_states={"run": {"plain": "failed", "mapped_3": "deferred"}})
 
-        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(asend=asend), raising=False)
+        def send(message):
+            return asyncio.run(asend(message))
+
+        comms = SimpleNamespace(asend=asend, send=send)
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
         return asked
 
     @pytest.mark.parametrize(
         ("task_id", "map_index", "state"),
         [("plain", -1, "failed"), ("plain", None, "failed"), ("mapped", 3, "deferred"), ("gone", -1, None)],
     )
-    async def test_it_asks_for_this_very_instance(self, supervisor, task_id, map_index, state):
+    @pytest.mark.parametrize("from_a", ["triggerer", "worker"])
+    async def test_it_asks_for_this_very_instance(self, supervisor, task_id, map_index, state, from_a):
         ti = SimpleNamespace(dag_id="dag", run_id="run", task_id=task_id, map_index=map_index)
-        assert await _task_instance.state_of(ti) == state
+        if from_a == "worker":
+            assert await asyncio.to_thread(_task_instance.blocking_state_of, ti) == state
+        else:
+            assert await _task_instance.state_of(ti) == state
         (message,) = supervisor
         assert (message.dag_id, message.task_ids, message.run_ids) == ("dag", [task_id], ["run"])
