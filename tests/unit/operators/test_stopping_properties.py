@@ -82,7 +82,7 @@ def play(one, step, monkeypatch):
         one.now += seconds
         signals.one_more_call()
         if step["finishes"]:
-            one.gateway.tasks.update({name: "SUCCEEDED" for name in running(one)})
+            one.gateway.tasks.update(dict.fromkeys(running(one), "SUCCEEDED"))
 
     monkeypatch.setattr(_task_instance, "blocking_state_of", lambda _: said(step["state"]))
     monkeypatch.setattr(_transport, "send", send)
