@@ -24,7 +24,7 @@ class RunwayRetryPolicy(RetryPolicy):
     """Delays by what happened; use it as ``retry_policy=RunwayRetryPolicy()`` beside ``retries``.
 
     - a limit, or a 429: as long as the server asked, else ``later``; costs nothing;
-    - no connection, a read or a download that failed: ``soon``; costs nothing;
+    - no connection, a read or a download that failed, a task that was told to stop: ``soon``; costs nothing;
     - a generation that failed for an internal reason: ``soon``, where the provider behind Runway is down
       ``later``; each such retry makes, and pays for, another generation;
     - moderation, invalid input, a key, credits, a lost answer: no retry;

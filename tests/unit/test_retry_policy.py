@@ -12,6 +12,7 @@ from airflow_runway import exceptions
 from airflow_runway.exceptions import (
     RunwayNotAcceptedError,
     RunwayReadError,
+    RunwayStoppedError,
     RunwayTransferError,
     RunwayTransientFailureError,
 )
@@ -32,6 +33,7 @@ def failed(code):
         (RunwayNotAcceptedError("limit", status=429, retry_after=90), timedelta(seconds=90)),
         (RunwayNotAcceptedError("no connection"), SOON),
         (RunwayReadError("busy", retry_after=5), timedelta(seconds=5)),
+        (RunwayStoppedError("evicted"), SOON),
         (RunwayTransferError("broke off"), SOON),
         (failed("INTERNAL"), SOON),
         (failed("INTERNAL.BAD_OUTPUT.01"), SOON),
