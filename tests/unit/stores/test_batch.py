@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from unit.stores.state_store import context
 
-from airflow_runway.core.journal.batch import ITEMS_PER_CHUNK, Item, State
+from airflow_runway.core.journal.item import ITEMS_PER_CHUNK, Item, State
 from airflow_runway.exceptions import RunwayJournalError
 from airflow_runway.stores.batch import KEY, BatchStore
 
 
 def opened(memory):
     store = BatchStore(context(memory))
-    store.load(anew=False)
+    store.load()
     return store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
-from airflow_runway.core.journal.batch import Item, State
+from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.settlement import settlement_of
 from airflow_runway.core.models import RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
