@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit.operators.batch_tries import prompts
+from unit.operators.batch_tries import moderating, prompts
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import (
@@ -220,21 +220,7 @@ class TestModeration:
 
     @pytest.fixture
     def moderated(self, batch, monkeypatch):
-        from unit.operators import batch_tries
-
-        def answer(self, call):
-            said = plain(self, call)
-            if b'"status": "MODERATED"' in said.body:
-                told = {
-                    "id": call.path.rpartition("/")[2],
-                    "status": "FAILED",
-                    "failureCode": "SAFETY.INPUT.TEXT",
-                }
-                return batch_tries._says(told)
-            return said
-
-        plain = batch_tries.BatchGateway._answer
-        monkeypatch.setattr(batch_tries.BatchGateway, "_answer", answer)
+        moderating(monkeypatch)
 
         def begin(**fields):
             one = batch(requests=prompts(*"abcdefgh"), max_in_flight=1, **fields)
