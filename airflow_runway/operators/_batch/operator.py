@@ -178,7 +178,7 @@ class RunwayBatchOperator(BatchSteps):
             report.check_names(len(requests))
             phase.pin_list(requests, regenerate=self.on_clear == "regenerate")
             if cleared:
-                phase.cancel_others(is_mapped=self._is_mapped(context))
+                phase.cancel_others(is_mapped=self._runs_mapped(context))
         else:
             store.begin_retry()
             self._find_bodies(phase)

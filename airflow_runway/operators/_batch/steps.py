@@ -70,7 +70,7 @@ class BatchSteps(RunwayOperatorBase):
         return self._phase, store
 
     @staticmethod
-    def _is_mapped(context: Context) -> bool:
+    def _runs_mapped(context: Context) -> bool:
         map_index = getattr(context["ti"], "map_index", None)
         return map_index is not None and map_index >= 0
 

@@ -71,7 +71,7 @@ def test_every_state_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    ("state", "again"), itertools.product([State.FAILED, State.SUCCEEDED], [True, False])
+    ("state", "again"), list(itertools.product([State.FAILED, State.SUCCEEDED], [True, False]))
 )
 def test_after_a_clear_it_is_submitted_once_however_many_phases_and_retries_follow(state, again):
     header = FIRST.begun(4, 2.0)

@@ -159,17 +159,18 @@ class TestHowOftenItWentWrong:
         assert reason(kept) is StopReason.LOST_ANSWERS
 
 
-class TestKinds:
-    BODY = {"model": "gen4.5", "duration": 5, "ratio": "1:1", "promptText": "a"}
+BODY = {"model": "gen4.5", "duration": 5, "ratio": "1:1", "promptText": "a"}
 
+
+class TestKinds:
     def test_a_prompt_makes_no_difference(self):
-        assert kind_of(self.BODY) == kind_of({**self.BODY, "promptText": "b", "seed": 1})
+        assert kind_of(BODY) == kind_of({**BODY, "promptText": "b", "seed": 1})
 
     @pytest.mark.parametrize(
         "change", [{"model": "x"}, {"duration": 10}, {"ratio": "16:9"}, {"duration": None}]
     )
     def test_model_duration_and_ratio_do(self, change):
-        assert kind_of(self.BODY) != kind_of({**self.BODY, **change})
+        assert kind_of(BODY) != kind_of({**BODY, **change})
 
 
 def test_which_reasons_are_final():

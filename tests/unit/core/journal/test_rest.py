@@ -7,8 +7,8 @@ import pytest
 from airflow_runway.core.journal.rest import LINGER, Rest, rest_of
 
 PLAIN = {
-    "now": 1000.0, "deadline": 9000.0, "pauses": 0, "asks_again": False, "pause": None, "frees_at": None, "room": None,
-    "saves": False,
+    "now": 1000.0, "deadline": 9000.0, "pauses": 0, "asks_again": False, "pause": None, "frees_at": None,
+    "room": None, "saves": False,
 }  # fmt: skip
 
 

@@ -149,7 +149,7 @@ class Life:
         return self.one.go_on(trigger, ended=ended, errors=errors, **fields)
 
     def check_charges(self):
-        """Each new charge has a decision: never asked for, or what there was came to nothing, or it was wished for."""
+        """Each new charge has a decision: never asked for, or what there was came to nothing, or it was wished."""
         gateway = self.one.gateway
         for text in self.new:
             earlier = [name for name in gateway.of(text) if name in self.state_before]

@@ -48,25 +48,27 @@ def to_the_end(one, result, **fields):
     return result
 
 
-class TestADeferralThatBeganThere:
-    FIELDS = {"requests": prompts(*"abcde"), "max_in_flight": 2}
+DEFERRED = {"requests": prompts(*"abcde"), "max_in_flight": 2}
+ENDED = {"requests": prompts(*"abcd")}
 
+
+class TestADeferralThatBeganThere:
     def test_it_resumes_and_submits_nothing_twice(self, begun):
-        one = begun("batch_deferred", **self.FIELDS)
+        one = begun("batch_deferred", **DEFERRED)
         one.gateway.finish(["t1"])
         result = to_the_end(one, go_on(one))
         assert (result["total"], result["succeeded"], result["credits"]) == (5, 5, 125)
         assert one.gateway.charges == 5
 
     def test_a_retry_does_too(self, begun):
-        one = begun("batch_deferred", **self.FIELDS)
+        one = begun("batch_deferred", **DEFERRED)
         assert to_the_end(one, one.begin())["succeeded"] == 5
         assert one.gateway.charges == 5
 
     @pytest.mark.parametrize("requests", [prompts(*"abxde")[1:], prompts(*"vwxyz"), [], None, prompts("a")])
     @pytest.mark.parametrize("way", ["resume", "retry"])
     def test_with_another_list_nothing_new_is_sent_and_nothing_is_lost(self, begun, requests, way):
-        one = begun("batch_deferred", **self.FIELDS | {"requests": requests, "on_partial_failure": "succeed"})
+        one = begun("batch_deferred", **DEFERRED | {"requests": requests, "on_partial_failure": "succeed"})
         one.gateway.finish(["t1", "t2"])
         result = to_the_end(one, go_on(one) if way == "resume" else one.begin())
         assert (result["total"], result["succeeded"], one.gateway.charges) == (2, 2, 2)
@@ -78,30 +80,28 @@ class TestADeferralThatBeganThere:
         assert (result["succeeded"], one.gateway.charges) == (3, 3)
 
     def test_a_clear_pins_the_list_and_pays_for_nothing_again(self, begun):
-        one = begun("batch_deferred", **self.FIELDS)
+        one = begun("batch_deferred", **DEFERRED)
         one.clear()
         assert to_the_end(one, one.begin())["succeeded"] == 5
         assert one.gateway.charges == 5
 
 
 class TestABatchThatEndedThere:
-    FIELDS = {"requests": prompts(*"abcd")}
-
     def test_a_clear_sends_again_what_failed_and_leaves_what_was_lost(self, begun):
-        one = begun("batch_ended", **self.FIELDS)
+        one = begun("batch_ended", **ENDED)
         one.clear()
         result = to_the_end(one, one.begin())
         assert (result["succeeded"], result["lost_answers"], one.gateway.charges) == (3, 1, 5)
 
     def test_its_lost_answer_counts_against_the_bound(self, begun):
-        one = begun("batch_ended", **self.FIELDS)
+        one = begun("batch_ended", **ENDED)
         one.clear()
         # t1 and t2 were charged, t3 may have been: 75 of 100.
         result = to_the_end(one, one.begin(max_credits=100), max_credits=100)
         assert (result["succeeded"], one.gateway.charges) == (2, 4)
 
     def test_another_list_after_a_clear_sends_nothing(self, begun):
-        one = begun("batch_ended", **self.FIELDS)
+        one = begun("batch_ended", **ENDED)
         one.clear()
         with pytest.raises(RunwayBatchError, match="None of the 2 entries"):
             one.begin(requests=prompts("x", "y"))
