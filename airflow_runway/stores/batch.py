@@ -1,7 +1,7 @@
 """Where a batch is written down: Airflow's ``task_state_store``, in entries of a few items; for several threads.
 
 One write carries whatever any thread has recorded by then: a thread whose item has gone with another one's write
-does not write again.
+does not write again. What was written is read back, since Airflow's own client does not look at the answer.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway.core.journal.batch import ITEMS_PER_CHUNK, Item, State, read_item
+from airflow_runway.core.journal.header import Header, NewerVersionError, read_header
+from airflow_runway.core.journal.item import ITEMS_PER_CHUNK, Item, State, read_item
+from airflow_runway.core.journal.pin import Pinned, pin_as_json, read_pin
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
 from airflow_runway.stores.submission import kept_for_good, write_persistently
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
@@ -25,22 +29,8 @@ log = logging.getLogger(__name__)
 KEY = "runway_batch"
 
 
-@dataclass(frozen=True)
-class _Header:
-    """What is known of the batch as a whole."""
-
-    #: Wall clock from which the deadline is counted.
-    started_at: float
-    #: Airflow's ``max_tries`` at the time, which every clear changes and no retry does.
-    max_tries: int | None
-    #: How many entries of items there are.
-    chunks: int = 0
-    #: Whether the batch has come to its end.
-    concluded: bool = False
-
-
 class BatchStore:
-    """The items of one task instance, by key.
+    """The items of one task instance, by key, and its list as it was pinned.
 
     :param context: of the task that runs.
     :raises RunwayConfigurationError: before Airflow 3.3, which has no such store.
@@ -63,52 +53,94 @@ class BatchStore:
         #: How many changes each entry has seen, and how many of them are written down.
         self._changes: Counter[int] = Counter()
         self._written: Counter[int] = Counter()
-        self._header = _Header(time.time(), self._max_tries)
-        #: Whether a try begins after the batch had come to its end, or was cleared: what failed is tried again.
-        self.starts_over = False
+        self._header = Header(time.time(), self._max_tries)
+        self._pin: tuple[Pinned, ...] = ()
+        #: Whether there was anything to load.
+        self.is_new = True
 
     @property
-    def started_at(self) -> float:
-        """Wall clock from which the deadline is counted."""
-        return self._header.started_at
+    def header(self) -> Header:
+        """What is known of the batch as a whole."""
+        return self._header
 
-    def load(self, *, anew: bool) -> None:
+    @property
+    def pin(self) -> tuple[Pinned, ...]:
+        """The list as it was pinned; empty = it is not yet, or was begun by 0.1.0."""
+        return self._pin
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether somebody cleared the task since its list was pinned."""
+        return not self.is_new and self._header.is_cleared(self._max_tries)
+
+    def load(self) -> None:
         """Read everything.
 
-        :param anew: whether a try begins, rather than going on after a deferral: after a clear, the deadline is then
-            counted from now.
         :raises RunwayJournalError: if that fails; "could not read" is never "nothing there".
         """
         try:
-            header = self._store.get(KEY)
-            if header is not None:
-                self._header = _Header(
-                    float(header["started_at"]),
-                    header.get("max_tries"),
-                    int(header["chunks"]),
-                    bool(header.get("concluded")),
-                )
+            value = self._store.get(KEY)
+            if value is not None:
+                self._header, self.is_new = read_header(value), False
             for number in range(self._header.chunks):
-                for value in self._store.get(_chunk_key(number)) or ():
-                    self._remember(read_item(value))
+                chunk = self._store.get(_chunk_key(number))
+                if chunk is None and number < self._header.chunks - 1:
+                    raise ValueError("an entry is missing")  # the last may be counted and not written yet
+                for part in chunk or ():
+                    self._remember(read_item(part))
             self._written = self._changes.copy()
+            self._pin = self._read_pin()
+        except NewerVersionError as error:
+            raise RunwayJournalError(
+                f"The journal of this batch was written by a newer version of this provider ({error}): install that "
+                "one again on this worker. Nothing was sent and nothing was charged; a retry reads it again."
+            ) from error
         except Exception as error:
             raise RunwayJournalError(
                 f"The journal of this batch could not be read ({type(error).__name__}). Nothing was sent and nothing "
                 "was charged; a retry reads it again."
             ) from error
-        cleared = self._header.max_tries != self._max_tries
-        self.starts_over = anew and (cleared or self._header.concluded)
-        if self.starts_over:
-            started_at = time.time() if cleared else self._header.started_at
-            header = _Header(started_at, self._max_tries, self._header.chunks)
-            try:
-                self._write_header(header)
-            except Exception as error:
-                raise RunwayJournalError(
-                    f"The journal of this batch could not be written ({type(error).__name__}). Nothing was sent and "
-                    "nothing was charged; a retry tries again."
-                ) from error
+
+    def _read_pin(self) -> tuple[Pinned, ...]:
+        header = self._header
+        place, chunks = header.pin_place, header.pin_chunks
+        pin = read_pin([self._store.get(_pin_key(place, number)) for number in range(chunks)])
+        if len(pin) != header.pinned:
+            raise ValueError("the pin is not complete")
+        return pin
+
+    def begin_retry(self) -> None:
+        """Record that a retry begins; the pin stays.
+
+        :raises RunwayJournalError: if that could not be made sure of; then nothing may be sent.
+        """
+        self._begin(self._header.retried(), self._pin)
+
+    def pin_list(self, pin: Sequence[Pinned], *, anew: bool) -> None:
+        """Record the list as it is pinned, and, where that is a new beginning, that a try begins.
+
+        :param pin: the list.
+        :param anew: whether it is a first try or one after a clear; else it is what 0.1.0 did not write down.
+        :raises RunwayJournalError: if that could not be made sure of; then nothing may be sent.
+        """
+        header = self._header
+        # To the place that does not count yet: the header says in one write which does, and that the try has begun.
+        place, chunks = 1 - header.pin_place, pin_as_json(pin)
+        try:
+            for number, chunk in enumerate(chunks):
+                self._set(_pin_key(place, number), chunk)
+        except Exception as error:
+            raise _not_written(error) from error
+        header = header.begun(self._max_tries, time.time()) if anew else header
+        self._begin(replace(header, pin_place=place, pin_chunks=len(chunks), pinned=len(pin)), pin)
+
+    def _begin(self, header: Header, pin: Sequence[Pinned]) -> None:
+        try:
+            with self._writing:
+                self._write_header(replace(header, chunks=self._header.chunks))
+        except Exception as error:
+            raise _not_written(error) from error
+        self._pin = tuple(pin)
 
     def conclude(self) -> None:
         """Record that the batch has come to its end; trouble is logged."""
@@ -126,7 +158,7 @@ class BatchStore:
     def get(self, key: str) -> Item | None:
         """One item.
 
-        :param key: see :mod:`airflow_runway.core.journal.batch`.
+        :param key: see :mod:`airflow_runway.core.journal.pin`.
         """
         with self._lock:
             return self._items.get(key)
@@ -203,14 +235,30 @@ class BatchStore:
             changes = self._changes[number]
             keys = self._order[number * ITEMS_PER_CHUNK : (number + 1) * ITEMS_PER_CHUNK]
             items = [self._items[key].as_json() for key in keys]
-        self._store.set(_chunk_key(number), items, **kept_for_good())
+        self._set(_chunk_key(number), items)
         self._written[number] = changes
 
-    def _write_header(self, header: _Header) -> None:
+    def _write_header(self, header: Header) -> None:
         """It counts only once it is written: else the next write would take it for done."""
-        self._store.set(KEY, {"version": 1, **asdict(header)}, **kept_for_good())
+        self._set(KEY, header.as_json())
         self._header = header
+
+    def _set(self, key: str, value: Any) -> None:
+        self._store.set(key, value, **kept_for_good())
+        if self._store.get(key) != value:
+            raise RuntimeError("the entry that came back is another one")
+
+
+def _not_written(error: Exception) -> RunwayJournalError:
+    return RunwayJournalError(
+        f"The journal of this batch could not be written ({type(error).__name__}). Nothing was sent and nothing was "
+        "charged; a retry tries again."
+    )
 
 
 def _chunk_key(number: int) -> str:
     return f"{KEY}_{number:04d}"
+
+
+def _pin_key(place: int, number: int) -> str:
+    return f"{KEY}_pin_{place}_{number:04d}"

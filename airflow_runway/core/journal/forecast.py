@@ -9,16 +9,18 @@ and the provider has no list of prices (decision 8). What is known is what the t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from airflow_runway.core.journal.batch import State, StopReason
+from airflow_runway.core.journal.item import State
 from airflow_runway.core.media.references import identity_of, references_in, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_runway.core.journal.batch import Item, Limits
+    from airflow_runway.core.journal.item import Item
+    from airflow_runway.core.journal.limits import Limits
     from airflow_runway.core.media.shape import Shape
 
 #: Routes whose price does not depend on what the words say, and the fields that hold words. (Speech is paid by the
@@ -206,8 +208,13 @@ def limits_met(limits: Limits, items: Sequence[Item], prices: Sequence[float | N
     :param prices: what would be submitted costs, in its order; ``None`` = nobody knows.
     """
     found: list[LimitForecast] = []
-    if prices and limits.stop_reason(items, 0) is StopReason.MODERATION:
-        found.append(_limit("max_moderated", limits.moderated, strikes=True, after=0))
+    counted = Counter(item.state for item in items)
+    for name, most, state in (
+        ("max_moderated", limits.moderated, State.MODERATED),
+        ("max_lost_answers", limits.lost_answers, State.INTENT),
+    ):
+        if prices and most and counted[state] >= most:
+            found.append(_limit(name, most, strikes=True, after=0))
     if limits.credits is not None:
         found.append(_credits_met(limits.credits, items, prices))
     if limits.in_flight is not None:

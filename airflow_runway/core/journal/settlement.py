@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_runway.core.facts import ErrorKind
-from airflow_runway.core.journal.batch import State
+from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.journal.item import State
+from airflow_runway.core.limits import NOT_VISIBLE_GRACE
+from airflow_runway.core.models import TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
 from airflow_runway.core.protocol.endings import Cancelled, Failed, Succeeded, ending_of
 
 if TYPE_CHECKING:
-    from airflow_runway.core.facts import ErrorFacts
-    from airflow_runway.core.journal.batch import Item
+    from airflow_runway.core.journal.item import Item
     from airflow_runway.core.models import RunwayTask
 
 #: What a trigger can report that the server's own status does not tell.
@@ -29,7 +30,12 @@ class Settlement:
 
 
 def settlement_of(
-    item: Item, task: RunwayTask, error: ErrorFacts | None = None, *, to_be_saved: bool
+    item: Item,
+    task: RunwayTask,
+    error: ErrorFacts | None = None,
+    *,
+    to_be_saved: bool,
+    now: float | None = None,
 ) -> Settlement:
     """What becomes of an item.
 
@@ -37,6 +43,8 @@ def settlement_of(
     :param task: the reading.
     :param error: why the trigger gave up waiting for it; ``None`` if it did not.
     :param to_be_saved: whether outputs are stored afterwards.
+    :param now: wall clock where another try begins: what the server no longer knows was cancelled, unless it was
+        accepted so short a while ago that the server may not show it yet; ``None`` = a trigger has seen to that.
     """
     match ending_of(task):
         case Succeeded():
@@ -49,6 +57,12 @@ def settlement_of(
         case Cancelled(error=cancellation):
             ended = item.ended(State.FAILED, note=str(cancellation), charged=task.cost_credits)
             return Settlement(ended, Finished(task))
+    if now is not None and task.status is TaskStatus.GONE and now - item.sent_at >= NOT_VISIBLE_GRACE:
+        error = ErrorFacts(
+            ErrorKind.TASK_LOST,
+            f"Runway task {task.id} is no longer known to the server: it was cancelled or deleted.",
+            task=task,
+        )
     if error is not None and error.kind in _ENDS_WITHOUT_A_RESULT:
         return Settlement(item.ended(State.FAILED, note=error.message), GaveUp(error))
     return Settlement(item)

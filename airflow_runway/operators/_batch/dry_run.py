@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from airflow_runway.core.journal.batch import State
 from airflow_runway.core.journal.forecast import (
     MOST_LISTED,
     BatchForecast,
@@ -18,22 +17,20 @@ from airflow_runway.core.journal.forecast import (
     limits_met,
     spent_on,
 )
+from airflow_runway.core.journal.item import State
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError, RunwayMediaRefusedError
 from airflow_runway.operators._dry_run import credits_in_words, end, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from airflow_runway._base_operator import RunwayOperatorBase
-    from airflow_runway.core.journal.batch import Item
     from airflow_runway.core.media.shape import Shape
     from airflow_runway.hooks._read_only import ReadOnlyHook
     from airflow_runway.operators._batch.phase import BatchPhase
-    from airflow_runway.operators._batch.report import BatchReport
     from airflow_runway.operators._batch.requests import Request
-    from airflow_runway.stores.batch import BatchStore
+    from airflow_runway.operators._batch.steps import BatchSteps
 
 #: Files read at the same time.
 _FILES_AT_ONCE: Final = 8
@@ -64,35 +61,25 @@ class _Looked:
     broken: BrokenEntry | None = None
 
 
-class Begins(Protocol):
-    """How a batch begins a phase: list and journal are read."""
-
-    def __call__(self, context: Context, *, anew: bool) -> tuple[BatchPhase, BatchStore]:
-        """Begin."""
-
-
-def dry_run_of(
-    operator: RunwayOperatorBase,
-    context: Context,
-    begin: Begins,
-    report: Callable[[Context, BatchPhase], BatchReport],
-) -> NoReturn:
+def dry_run_of(operator: BatchSteps, context: Context) -> NoReturn:
     """Find out what the batch would do, say so, and end the task as skipped.
 
     Also after a deferral that began as a real run: what runs then is on record, and the next clear waits for it.
 
     :param operator: the task, its templates rendered.
     :param context: of the task that runs.
-    :param begin: its own way to begin.
-    :param report: its own way to check where results would go.
     :raises AirflowSkipException: with the findings.
     :raises RunwayError: what would stop the real run before it sends anything, in the real run's words.
     """
     hook, safe = read_only(operator, context)
-    phase, store = begin(safe, anew=True)
-    report(safe, phase).check()
-    phase.match_recorded()
-    found = _BatchDryRun(phase, hook, store.items()).forecast()
+    phase, _ = operator._begin(safe)
+    report = operator._report(safe, phase)
+    report.check()
+    phase.settle_all(to_be_saved=bool(operator.destination), counts=False)
+    requests = operator._requests()
+    report.check_names(len(requests))
+    phase.pin_list(requests, regenerate=operator.on_clear == "regenerate")
+    found = _BatchDryRun(operator.route, phase, hook, requests).forecast()
     log = operator.log
     headline = (
         f"Dry run: {found['submit']} of {found['total']} would be submitted "
@@ -131,22 +118,21 @@ def _limit_in_words(name: str, bound: float, strikes: bool | None, after: int | 
 
 
 class _BatchDryRun:
-    def __init__(self, phase: BatchPhase, hook: ReadOnlyHook, items: list[Item]) -> None:
-        self._phase, self._hook, self._items = phase, hook, items
-        self._route, self._limits = phase.route, phase.limits
+    def __init__(
+        self, route: str, phase: BatchPhase, hook: ReadOnlyHook, requests: Sequence[Request]
+    ) -> None:
+        self._route, self._phase, self._hook, self._requests = route, phase, hook, requests
 
     def forecast(self) -> BatchForecast:
-        waiting = {id(request) for request in self._phase.waiting()}
+        waiting = set(self._phase.waiting())
+        items = self._phase.items()
         prices = PriceBook.of(
             (kind_of(self._route, request.payload), item)
-            for request in self._phase.requests
-            if request.payload is not None and (item := self._phase.item(request)) is not None
+            for request in self._requests
+            if request.payload is not None and (item := self._phase.item(request.index)) is not None
         ).by_kind
-        wanted = {request.key for request in self._phase.requests}
         with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-            looked = list(
-                pool.map(lambda one: self._look(one, waits=id(one) in waiting), self._phase.requests)
-            )
+            looked = list(pool.map(lambda one: self._look(one, waits=one.index in waiting), self._requests))
         fates = Counter(one.fate for one in looked)
         sent = [one for one in looked if one.fate == "submit"]
         kinds = [kind_of(self._route, one.request.payload or {}) for one in sent]
@@ -165,12 +151,12 @@ class _BatchDryRun:
             "lost_answers": fates["lost_answers"],
             "failed": fates["failed"],
             "broken": fates["broken"],
-            "cancel": sum(item.key not in wanted for item in self._phase.running()),
+            "cancel": sum(item.state is State.RUNNING for item in self._phase.off_list()),
             "estimated_credits": sum(known) if len(known) == len(costs) else None,
             "known_credits": sum(known),
             "without_estimate": len(costs) - len(known),
-            "spent_credits": spent_on(self._items),
-            "limits": limits_met(self._limits, self._items, costs),
+            "spent_credits": spent_on(items),
+            "limits": limits_met(self._phase.limits, items, costs),
             "kinds": _kinds(kinds, costs, sent),
             "broken_entries": [one.broken for one in looked if one.broken is not None][:MOST_LISTED],
         }
@@ -182,8 +168,6 @@ class _BatchDryRun:
             return self._recorded(request)
         try:
             prepared = self._hook.prepare(request.payload)
-            if self._phase.plan(request, prepared) is None:
-                return self._recorded(request)
             body = prepared.body()
             self._hook.check_create(self._route, body)
             return _Looked(request, "submit", self._hook.shape(prepared, body))
@@ -193,7 +177,7 @@ class _BatchDryRun:
             return _broken(request, str(error), stops=True)
 
     def _recorded(self, request: Request) -> _Looked:
-        item = self._phase.item(request)
+        item = self._phase.item(request.index)
         assert item is not None  # noqa: S101 - for the type checker; what does not wait is recorded
         return _Looked(request, _FATES[item.state])
 

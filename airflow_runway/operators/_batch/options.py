@@ -19,6 +19,7 @@ class BatchOptions:
     manifest: str | None
     on_partial_failure: str
     max_moderated: int
+    max_lost_answers: int
     #: Assets and aliases that the task produces.
     outlets: Sequence[object]
     #: Seconds after so many tries of one file in vain.

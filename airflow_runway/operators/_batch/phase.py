@@ -1,7 +1,7 @@
-"""One phase of a batch in a worker: match the list, submit what may be submitted, settle what has ended.
+"""One phase of a batch in a worker: settle what has ended, submit what may be submitted.
 
-Several submissions are under way at the same time, each in a thread of its own, each with its intent written down
-before its POST and its id right after it. Whatever is asked of the list of items goes through the store's lock.
+Several submissions may be under way at the same time, each in a thread of its own, each with its intent written down
+before its POST and its id right after it. Whatever is asked of the items goes through a lock.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import threading
 import time
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_runway import telemetry
-from airflow_runway.core.journal.batch import Item, Limits, State, StopReason
-from airflow_runway.core.journal.settlement import Settlement, settlement_of
-from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT, RESULT_ATTEMPTS
-from airflow_runway.core.models import CancelOutcome
-from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
+from airflow_runway.core.journal.item import Item, State
+from airflow_runway.core.journal.limits import Limits, StopReason
+from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayAuthenticationError,
@@ -29,52 +26,28 @@ from airflow_runway.exceptions import (
     RunwayMediaRefusedError,
     RunwayNotAcceptedError,
     RunwayOutOfCreditsError,
-    RunwayReadRefusedError,
     RunwaySubmissionError,
 )
-from airflow_runway.operators._batch.items import BatchItems
+from airflow_runway.operators._batch.settling import GONE_FOR_GOOD, READS_AT_ONCE, SettlingItems
 from airflow_runway.operators._callback_token import with_token
-from airflow_runway.triggers._events import error_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from airflow_runway.hooks._ports import SubmittingHook
-    from airflow_runway.operators._batch.requests import Request
     from airflow_runway.stores.batch import BatchStore
     from airflow_runway.telemetry import Log
-    from airflow_runway.triggers._events import ErrorEvent
-
-#: Submissions under way at the same time.
-SUBMISSIONS_AT_ONCE = 4
-#: Requests to the gateway under way at the same time, where they are free.
-READS_AT_ONCE = 8
-#: Outcomes of a cancellation after which nothing comes of a generation any more.
-_GONE_FOR_GOOD = frozenset({CancelOutcome.CANCELLED, CancelOutcome.NOT_FOUND})
 
 
-@dataclass
-class PhaseResult:
-    """What one phase came to."""
-
-    #: Why nothing more was submitted.
-    stop_reason: StopReason | None = None
-    #: Seconds after which the gateway may take something again; ``None`` = it did not say no.
-    pause: float | None = None
-    #: Trouble that concerns every further item: the key, the balance, the journal.
-    trouble: RunwayError | None = None
-
-
-class BatchPhase(BatchItems):
+class BatchPhase(SettlingItems):
     """One phase of a batch.
 
     :param hook: the connection.
     :param store: the journal, loaded.
     :param route: the route of all items.
-    :param requests: the list.
     :param resubmit: the policy for lost answers.
     :param limits: what bounds the batch.
-    :param cancel_when_stopped: whether what is accepted after somebody stopped the task is cancelled.
+    :param submissions_at_once: how many submissions may be under way at the same time.
     :param log: the task's log.
     """
 
@@ -83,17 +56,15 @@ class BatchPhase(BatchItems):
         hook: SubmittingHook,
         store: BatchStore,
         route: str,
-        requests: Sequence[Request],
         *,
         resubmit: bool,
         limits: Limits,
-        cancel_when_stopped: bool,
+        submissions_at_once: int,
         log: Log,
     ) -> None:
-        super().__init__(hook, store, route, requests, resubmit=resubmit, log=log)
-        self._limits = self.limits = limits
-        self._cancel_when_stopped = cancel_when_stopped
-        self.result = PhaseResult()
+        super().__init__(hook, store, route, resubmit=resubmit, limits=limits, log=log)
+        self.limits = limits
+        self._at_once = submissions_at_once
         self._stopped = threading.Event()
         #: Told when somebody stops the task, e.g. a download under way.
         self.when_stopped: Callable[[], None] | None = None
@@ -116,21 +87,22 @@ class BatchPhase(BatchItems):
         """
         queue = deque(self.waiting())
         under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(SUBMISSIONS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(self._at_once) as pool:
             while queue or under_way:
-                while (
-                    queue
-                    and len(under_way) < SUBMISSIONS_AT_ONCE
-                    and self._may_start(len(under_way), deadline)
-                ):
-                    under_way.add(pool.submit(self._submit_one, queue.popleft()))
+                while queue and len(under_way) < self._at_once and self._may_go_on(deadline):
+                    if (reason := self._start(queue[0])) is None:
+                        under_way.add(pool.submit(self._submit_one, queue.popleft()))
+                    elif reason is StopReason.PRICE_LOST:
+                        queue.popleft()  # of others, the price may be known
+                    else:
+                        break
                 if not under_way:
                     return
                 ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in ended:
                     future.result()
 
-    def _may_start(self, under_way: int, deadline: float) -> bool:
+    def _may_go_on(self, deadline: float) -> bool:
         if self.result.trouble is not None or self.result.pause is not None:
             return False
         if self.stopped:
@@ -138,39 +110,70 @@ class BatchPhase(BatchItems):
         elif time.time() >= deadline:
             self.result.stop_reason = StopReason.DEADLINE
         else:
-            # Whatever was ever charged for this task counts, also for requests that have left the list.
-            self.result.stop_reason = self._limits.stop_reason(self._store.items(), under_way)
-        return self.result.stop_reason is None
+            return True
+        return False
 
-    def _submit_one(self, request: Request) -> None:
+    def _start(self, place: int) -> StopReason | None:
+        """Reserve a submission; else why it may not begin now."""
+        key, kind = self.pin[place].key, self.kind(place)
+        with self._lock:
+            reason = self._books.stop_reason(key, kind, time.time())
+            if reason is None:
+                self._books.start(key, kind)
+        if reason is not None or self.result.stop_reason is not StopReason.PRICE_LOST:
+            self.result.stop_reason = reason
+        return reason
+
+    def _submit_one(self, place: int) -> None:
         try:
-            prepared = self._hook.prepare(request.payload or {})
-            planned = self.plan(request, prepared)
+            self._prepare_and_send(place)
+        finally:
+            key = self.pin[place].key
+            with self._lock:
+                exceeds = self._books.end(key)
+                item = self._store.get(key)
+        if exceeds and item is not None and not self.stopped:
+            self._over_budget(item)
+
+    def _prepare_and_send(self, place: int) -> None:
+        try:
+            prepared = self._hook.prepare(self._bodies[place].payload or {})
+            planned = self.plan(place, prepared)
             if planned is None:
+                self._not_sent(
+                    place,
+                    "A file of it is another one than when the list was pinned, so it was not sent. Clear the task "
+                    "to pin the list anew.",
+                    may_pass=False,
+                )
                 return
             # Uploads and fresh links are free, and come before the intent.
             token, body = with_token(self._hook.settings, self._route, prepared.body())
             self._hook.prepare_create(self._route, body)
             planned = replace(planned, token=token)
+            before = self.item(place)
             self.intend(planned)
         except (RunwayJournalError, RunwayConfigurationError) as error:
             self.result.trouble = error
             return
         except RunwayMediaError as error:
-            self.unsent[request.index] = (str(error), not isinstance(error, RunwayMediaRefusedError))
-            self._log.error("Item %d: %s", request.index, error)
+            self._not_sent(place, str(error), may_pass=not isinstance(error, RunwayMediaRefusedError))
             return
-        self._send(request, planned, body)
+        self._send(place, planned, before, body)
 
-    def _send(self, request: Request, planned: Item, body: Mapping[str, Any]) -> None:
+    def _not_sent(self, place: int, why: str, *, may_pass: bool) -> None:
+        self.unsent[place] = (why, may_pass)
+        self._log.error("Item %d: %s", place, why)
+
+    def _send(self, place: int, planned: Item, before: Item | None, body: Mapping[str, Any]) -> None:
         try:
             submission = self._hook.send(self._route, body)
         except RunwayAmbiguousSubmissionError as error:
             self.put(planned.ended(State.INTENT, note=str(error)))
-            self._log.error("Item %d: %s", request.index, error)
+            self._log.error("Item %d: %s", place, error)
             return
         except (RunwaySubmissionError, RunwayConfigurationError) as error:
-            self._not_accepted(request, planned, error)
+            self._not_accepted(place, planned, before, error)
             return
         item = replace(
             planned,
@@ -179,31 +182,25 @@ class BatchPhase(BatchItems):
             estimated=submission.estimated_credits,
         )
         # The log first: it is the one record that needs nobody's answer.
-        self._log.info("Item %d: Runway task %s accepted.", request.index, item.runway_task_id)
+        self._log.info("Item %d: Runway task %s accepted.", place, item.runway_task_id)
         self.put(item)
-        if self.stopped and self._cancel_when_stopped:
-            self._log.warning(
-                "Runway task %s: %s", item.runway_task_id, self._hook.cancel_task(item.runway_task_id)
-            )
-        elif self._limits.credits is not None and self.credits() > self._limits.credits:
-            self._over_budget(item)
 
-    def _not_accepted(self, request: Request, planned: Item, error: RunwayError) -> None:
+    def _not_accepted(self, place: int, planned: Item, before: Item | None, error: RunwayError) -> None:
         if isinstance(error, RunwayNotAcceptedError):
             # Nothing is wrong with the item: it is sent again after the pause.
-            self.postpone(planned, str(error))
+            self.postpone(planned, before, str(error))
             self.result.pause = max(self.result.pause or 0.0, error.retry_after or 0.0)
-            self._log.warning("Item %d: %s", request.index, error)
+            self._log.warning("Item %d: %s", place, error)
             return
         of_every_item = isinstance(
             error, RunwayAuthenticationError | RunwayOutOfCreditsError | RunwayConfigurationError
         )
         if of_every_item:
             self.result.trouble = error
-            self.postpone(planned, str(error))
+            self.postpone(planned, before, str(error))
         else:
             self.put(planned.ended(State.FAILED, note=str(error)))
-        self._log.error("Item %d: %s", request.index, error)
+        self._log.error("Item %d: %s", place, error)
 
     def _over_budget(self, item: Item) -> None:
         outcome = self._hook.cancel_task(item.runway_task_id)
@@ -212,77 +209,8 @@ class BatchPhase(BatchItems):
             f"{outcome}."
         )
         self._log.error("Runway task %s: %s", item.runway_task_id, note)
-        if outcome in _GONE_FOR_GOOD:
+        if outcome in GONE_FOR_GOOD:
             self.put(item.ended(State.FAILED, note=note))
-
-    def settle(self, ended: Mapping[str, ErrorEvent | None], *, to_be_saved: bool) -> None:
-        """Read what the trigger says has ended, record how, and count it.
-
-        :param ended: Runway task id → the trigger's error, ``None`` where it saw a regular end.
-        :param to_be_saved: whether outputs are stored afterwards.
-        """
-        items = [item for item in self.running() if item.runway_task_id in ended]
-        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            settled = list(
-                pool.map(lambda item: self._settled(item, ended[item.runway_task_id], to_be_saved), items)
-            )
-        self.put(*(settlement.item for settlement in settled))
-        for settlement in settled:
-            # Once per generation: from here on it is no longer among those that run.
-            if settlement.decision is not None:
-                telemetry.count_ending(settlement.decision)
-                if settlement.item.note:
-                    self._log.error("%s", settlement.item.note)
-
-    def _settled(self, item: Item, event: ErrorEvent | None, to_be_saved: bool) -> Settlement:
-        try:
-            task = self._hook.get_task(item.runway_task_id, attempts=RESULT_ATTEMPTS)
-        except RunwayReadRefusedError as refused:
-            self.result.trouble = refused
-            return Settlement(item)
-        except RunwayError as trouble:
-            self._log.warning("%s", trouble)
-            return Settlement(item)
-        return settlement_of(item, task, error_in(event), to_be_saved=to_be_saved)
-
-    def cancel_at_deadline(self, deadline: float) -> None:
-        """Cancel what has not ended, and count it.
-
-        :param deadline: wall clock, seconds since the epoch.
-        """
-        for item in self.cancel(self.running(), "The batch's deadline has passed."):
-            telemetry.count_ending(GaveUp(timed_out(Wait(item.runway_task_id, deadline))))
-
-    def cancel(self, items: Sequence[Item], why: str) -> list[Item]:
-        """Cancel generations, several at once.
-
-        What has ended meanwhile is left for :meth:`settle`. What could not be cancelled goes on, and is charged: it
-        stays on record as running, so that another try waits for it instead of paying for another one.
-
-        :param items: what to cancel.
-        :param why: a sentence for the record.
-        :returns: those of which nothing comes any more.
-        """
-
-        def gone(item: Item) -> bool:
-            outcome = self._hook.cancel_task(item.runway_task_id)
-            self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
-            if outcome in _GONE_FOR_GOOD:
-                note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
-                self.put(item.ended(State.FAILED, note=note))
-            return outcome in _GONE_FOR_GOOD
-
-        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            return [item for item, is_gone in zip(items, pool.map(gone, items), strict=True) if is_gone]
-
-    def cancel_others(self) -> None:
-        """Cancel what still runs for requests that have left the list, when a try begins.
-
-        Not later: a list that is read while somebody writes it must not cost a clip.
-        """
-        wanted = {request.key for request in self.requests}
-        others = [item for item in self.running() if item.key not in wanted]
-        self.cancel(others, "Its request is no longer in the list.")
 
     def cancel_quietly(self, why: str) -> None:
         """Cancel everything that runs, over a session of its own; trouble is logged.

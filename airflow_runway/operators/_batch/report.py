@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_runway.core.journal.batch import Item, State, StopReason
+from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.saving.naming import FileName
 from airflow_runway.exceptions import RunwayBatchError, RunwayBatchIncompleteError, runway_errors
+from airflow_runway.operators._batch.manifest import own_name
+from airflow_runway.operators._batch.messages import remedy, still_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from airflow_runway.operators._batch.manifest import BatchLine, BatchSummary
     from airflow_runway.operators._batch.options import BatchOptions
     from airflow_runway.operators._batch.phase import BatchPhase
-    from airflow_runway.operators._batch.requests import Request
     from airflow_runway.telemetry import Log
     from airflow_runway.transfers._saving.outcome import SaveOutcome
     from airflow_runway.transfers._saving.saver import Saver
 
-_ODD = re.compile(r"[^A-Za-z0-9._-]+")
 #: Reasons that an error repeats.
 _REASONS_TOLD = 3
 
@@ -51,17 +50,25 @@ class BatchReport:
     def check(self) -> None:
         """Find out before anything is sent whether outputs could be saved as the author wants.
 
-        :raises RunwayConfigurationError: destination, file name or manifest are wrong.
+        :raises RunwayConfigurationError: destination or manifest are wrong.
         :raises RunwayTransferError: the destination cannot be reached now.
         """
         from airflow_runway.transfers._saving.destination import folder_at
 
         if self._options.destination:
-            with runway_errors():
-                FileName.parse(self._options.file_name).check_tasks(len(self._phase.requests))
             self._saver()
         if self._options.manifest:
             folder_at(self._options.manifest)
+
+    def check_names(self, count: int) -> None:
+        """Find out whether the file name gives each generation a name of its own.
+
+        :param count: how many entries the list has.
+        :raises RunwayConfigurationError: it does not.
+        """
+        if self._options.destination:
+            with runway_errors():
+                FileName.parse(self._options.file_name).check_tasks(count)
 
     def save(self) -> None:
         """Store the outputs of what has succeeded and is not stored yet; trouble leaves them for another try."""
@@ -100,15 +107,23 @@ class BatchReport:
 
     def tell_progress(self) -> None:
         """One line: how far it is, and what it has cost so far."""
-        states = Counter(item.state for item in self._phase.items())
+        phase, counts = self._phase, Counter[str]()
+        for place in range(len(phase.pin)):
+            item = phase.item(place)
+            if phase.is_to_come(place):
+                counts["to come"] += 1
+            else:
+                counts[item.state if item else "never sent"] += 1
+        succeeded = counts[State.SUCCEEDED] + counts[State.UNSAVED]
+        running, to_come = counts[State.RUNNING], counts["to come"]
         self._log.info(
             "Batch: %d of %d succeeded, %d running, %d to come, %d ended otherwise; %g credits so far.",
-            states[State.SUCCEEDED] + states[State.UNSAVED],
-            len(self._phase.requests),
-            states[State.RUNNING],
-            len(self._phase.waiting()),
-            states[State.FAILED] + states[State.MODERATED] + states[State.INTENT],
-            sum(item.credits for item in self._phase.items()),
+            succeeded,
+            len(phase.pin),
+            running,
+            to_come,
+            len(phase.pin) - succeeded - running - to_come,
+            phase.credits(),
         )
 
     def conclude(self) -> BatchSummary:
@@ -120,8 +135,23 @@ class BatchReport:
         lines = self._lines()
         manifest = self._write_manifest(lines)
         self._phase.conclude()
+        summary = self._summary(lines, manifest)
+        self._log.info(
+            "Batch: %s", {name: value for name, value in summary.items() if name != "runway_task_ids"}
+        )
+        off_list = [item.runway_task_id for item in self._phase.off_list() if item.state is State.RUNNING]
+        if off_list:
+            self._log.warning("Requests have left the list.%s", still_running(off_list))
+        bad = [line for line in lines if line["state"] != "succeeded"]
+        if bad:
+            error = self._error(summary, bad)
+            if self._options.on_partial_failure == "fail":
+                raise error
+            self._log.error("%s", error)
+        return summary
+
+    def _summary(self, lines: list[BatchLine], manifest: str | None) -> BatchSummary:
         words = Counter(line["state"] for line in lines)
-        spent = sum(item.credits for item in self._phase.items())
         summary: BatchSummary = {
             "total": len(lines),
             "succeeded": words["succeeded"],
@@ -130,59 +160,73 @@ class BatchReport:
             "lost_answers": words["intent"],
             "unfinished": words["running"],
             "not_submitted": words["not_submitted"],
-            "credits": spent,
+            "credits": self._phase.credits(),
             "manifest": manifest,
         }
+        if off_list := sum(item.credits for item in self._phase.off_list()):
+            summary["credits_off_list"] = off_list
         if manifest is None:
             summary["runway_task_ids"] = [
                 line["runway_task_id"] if line["state"] == "succeeded" else None for line in lines
             ]
-        self._log.info(
-            "Batch: %s", {name: value for name, value in summary.items() if name != "runway_task_ids"}
-        )
-        bad = [line for line in lines if line["state"] != "succeeded"]
-        if bad and self._options.on_partial_failure == "fail":
-            raise self._error(summary, bad)
         return summary
 
     def _lines(self) -> list[BatchLine]:
         files = self._files()
-        return [self._line(request, self._phase.item(request), files) for request in self._phase.requests]
+        return [self._line(place, files) for place in range(len(self._phase.pin))]
 
-    def _line(self, request: Request, item: Item | None, files: dict[str, list[FileEntry]]) -> BatchLine:
-        """One item in the manifest."""
-        unsent, may_pass = self._phase.unsent.get(request.index, (request.error, False))
-        if item is None or item.state is State.POSTPONED:
-            note = unsent or (item.note if item else "") or self._why_not()
-            known = "failed" if unsent else "not_submitted"
-            return {
-                "index": request.index,
-                "state": known,
-                "runway_task_id": None,
-                "cost_credits": None,
-                "note": note or None,
-                "may_pass": may_pass,
-                "files": [],
-            }
+    def _line(self, place: int, files: dict[str, list[FileEntry]]) -> BatchLine:
+        """One item in the manifest: what is recorded of it, and only else why nothing is."""
+        item, unsent = self._phase.item(place), self._phase.unsent.get(place)
+        never_sent = item is None or item.state is State.POSTPONED
+        if never_sent and not self._phase.pin[place].key:
+            unsent = unsent or ("It was no JSON object when the list was pinned.", False)
+        if never_sent and unsent is None:
+            state, note, may_pass = "not_submitted", self._why_not(item), self._may_be_sent(place)
+        elif unsent is not None and (item is None or self._phase.is_to_come(place)):
+            state, (note, may_pass) = "failed", unsent
+        else:
+            assert item is not None  # noqa: S101 - for the type checker
+            state, note = item.state.value, item.note
+            may_pass = item.may_pass or item.state is State.UNSAVED
+            if item.state is State.RUNNING:
+                note = f"Runway task {item.runway_task_id} is not known to have ended."
+            elif item.state is State.INTENT and not note:
+                note = "Its worker was lost while it was sent: it may exist, and may have been charged."
         return {
-            "index": request.index,
-            "state": item.state.value,
-            "runway_task_id": item.runway_task_id or None,
-            "cost_credits": item.charged,
-            "note": item.note or None,
-            "may_pass": item.may_pass or item.state is State.UNSAVED,
-            "files": files.get(item.runway_task_id, []),
+            "index": place,
+            "state": state,
+            "runway_task_id": item.runway_task_id or None if item else None,
+            "cost_credits": item.charged if item else None,
+            "credits": item.credits if item else 0.0,
+            "note": note or None,
+            "may_pass": may_pass,
+            "files": files.get(item.runway_task_id, []) if item and state == "succeeded" else [],
         }
 
-    def _why_not(self) -> str:
+    def _why_not(self, item: Item | None) -> str:
+        if item is not None and item.note:
+            return item.note
         stop_reason = self._phase.result.stop_reason
-        return f"Not submitted: {stop_reason}." if stop_reason else "Not submitted."
+        if stop_reason:
+            return f"Not submitted: {stop_reason}."
+        return (
+            "Not submitted: its body is no longer in the list."
+            if self._phase.list_trouble
+            else "Not submitted."
+        )
+
+    def _may_be_sent(self, place: int) -> bool:
+        """Whether a retry may submit what this try could not."""
+        trouble = self._phase.list_trouble
+        return trouble is not None and trouble.may_pass and self._phase.result.stop_reason is None
 
     def _files(self) -> dict[str, list[FileEntry]]:
         """The files of everything that is saved, from the manifests beside them; they are looked for once more."""
         if not self._options.destination:
             return {}
-        ids = [item.runway_task_id for item in self._phase.items() if item.state is State.SUCCEEDED]
+        items = [self._phase.item(place) for place in range(len(self._phase.pin))]
+        ids = [item.runway_task_id for item in items if item is not None and item.state is State.SUCCEEDED]
         if not ids:
             return {}
         saver = self._saver()
@@ -215,13 +259,7 @@ class BatchReport:
 
     def _own_name(self) -> str:
         ti = self._context["ti"]
-        parts = [
-            ti.dag_id,
-            ti.task_id,
-            ti.run_id,
-            *([str(ti.map_index)] if (ti.map_index or -1) >= 0 else []),
-        ]
-        return ".".join(_ODD.sub("_", part)[:80] for part in parts) + ".manifest.jsonl"
+        return own_name(ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
 
     def _error(
         self, summary: BatchSummary, bad: list[BatchLine]
@@ -234,9 +272,10 @@ class BatchReport:
         reasons = " ".join(f"Item {line['index']}: {line['note']}" for line in bad[:_REASONS_TOLD])
         more = f" ({len(bad) - _REASONS_TOLD} more)" if len(bad) > _REASONS_TOLD else ""
         where = f" All items: {summary['manifest']}." if summary["manifest"] else ""
+        running = still_running([line["runway_task_id"] or "" for line in bad if line["state"] == "running"])
         text = (
             f"{summary['succeeded']} of {summary['total']} items succeeded, {counts}; {summary['credits']:g} credits "
-            f"so far. {self._remedy()}{reasons}{more}{where}"
+            f"so far. {self._remedy()}{reasons}{more}{running}{where}"
         )
         if all(line["may_pass"] for line in bad):
             return RunwayBatchIncompleteError(f"{text} A retry submits, and pays for, only what failed.")
@@ -245,12 +284,11 @@ class BatchReport:
         )
 
     def _remedy(self) -> str:
-        stop_reason = self._phase.result.stop_reason
-        if stop_reason is StopReason.MODERATION:
-            return (
-                f"Nothing more was submitted after {self._options.max_moderated} moderated items, since repeated "
-                "hits can suspend the account: change or remove these requests, then clear this task. "
-            )
-        if stop_reason is StopReason.BUDGET:
-            return "Nothing more was submitted, to keep to max_credits: raise it, then clear this task. "
-        return "The batch's deadline has passed. " if stop_reason is StopReason.DEADLINE else ""
+        trouble = self._phase.list_trouble
+        missing = any(self._phase.is_to_come(place) for place in range(len(self._phase.pin)))
+        said = remedy(
+            self._phase.result.stop_reason,
+            max_moderated=self._options.max_moderated,
+            max_lost_answers=self._options.max_lost_answers,
+        )
+        return f"{said}{trouble.text} " if trouble is not None and missing else said

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_runway.core.journal.pin import named
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError
 
@@ -29,15 +30,16 @@ class Request:
     payload: Mapping[str, Any] | None
     #: Why it is none.
     error: str = ""
-    #: What is recorded of it (see :mod:`airflow_runway.core.journal.batch`), once that has been found out.
-    key: str = ""
+    #: The key that its author gave it, as :func:`airflow_runway.core.journal.pin.named` has it; empty = none.
+    name: str = ""
 
 
-def read_requests(given: object) -> list[Request]:
+def read_requests(given: object, item_key: str | None = None) -> list[Request]:
     """The entries of a list.
 
     :param given: JSON bodies, or the URL of a JSON-lines file.
-    :raises RunwayConfigurationError: it is neither, or empty; nothing was sent.
+    :param item_key: the member of each body that is its stable key; it is taken out of the body.
+    :raises RunwayConfigurationError: it is neither, or empty, or keys are missing or not unique; nothing was sent.
     :raises RunwayMediaError: the file cannot be read now; nothing was sent.
     """
     if isinstance(given, str | ObjectStoragePath):
@@ -51,6 +53,27 @@ def read_requests(given: object) -> list[Request]:
         )
     if not requests:
         raise RunwayConfigurationError("requests is empty. Nothing was sent.")
+    return requests if item_key is None else _with_names(requests, item_key)
+
+
+def _with_names(requests: list[Request], item_key: str) -> list[Request]:
+    first: dict[str, int] = {}
+    for request in requests:
+        if request.payload is None:
+            continue
+        value = request.payload.get(item_key)
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise RunwayConfigurationError(
+                f"Entry {request.index} of requests has no {item_key!r} that is a text or a whole number, and "
+                "item_key says that each has. Nothing was sent."
+            )
+        request.name = named(str(value))
+        if first.setdefault(request.name, request.index) != request.index:
+            raise RunwayConfigurationError(
+                f"Entries {first[request.name]} and {request.index} of requests have the same {item_key!r}, and "
+                "item_key says that each has its own. Nothing was sent."
+            )
+        request.payload = {name: part for name, part in request.payload.items() if name != item_key}
     return requests
 
 

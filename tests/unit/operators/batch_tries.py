@@ -127,3 +127,17 @@ def begin_batch(monkeypatch, set_connection, **fields):
     nap = of_the_main_thread(lambda seconds: setattr(tries, "now", tries.now + seconds))
     monkeypatch.setattr("time.sleep", nap)
     return tries
+
+
+def moderating(monkeypatch):
+    """Let an ending be the word MODERATED."""
+    plain = BatchGateway._answer
+
+    def answer(self, call):
+        said = plain(self, call)
+        if b'"status": "MODERATED"' not in said.body:
+            return said
+        runway_task_id = call.path.rpartition("/")[2]
+        return _says({"id": runway_task_id, "status": "FAILED", "failureCode": "SAFETY.INPUT.TEXT"})
+
+    monkeypatch.setattr(BatchGateway, "_answer", answer)

@@ -8,14 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from unit.stores.state_store import context
 
-from airflow_runway.core.journal.batch import ITEMS_PER_CHUNK, Item, State
+from airflow_runway.core.journal.item import ITEMS_PER_CHUNK, Item, State
+from airflow_runway.core.journal.pin import Pinned
 from airflow_runway.exceptions import RunwayJournalError
 from airflow_runway.stores.batch import KEY, BatchStore
 
 
 def opened(memory):
     store = BatchStore(context(memory))
-    store.load(anew=False)
+    store.load()
     return store
 
 
@@ -117,3 +118,59 @@ def test_nothing_expires(memory):
     store.conclude()
     assert len(memory.retentions) == 3
     assert set(memory.retentions) == {NEVER_EXPIRE}
+
+
+def test_what_is_written_is_read_back(memory):
+    store = opened(memory)
+    real = memory.set
+
+    def forgetful(key, value, *, retention=None):
+        real(key, value, retention=retention)
+        if key != KEY:
+            memory.values[key] = []
+
+    memory.set = forgetful
+    with pytest.raises(RunwayJournalError, match="not sent"):
+        store.intend(intent(0))
+    with pytest.raises(RunwayJournalError, match="Nothing was sent"):
+        store.pin_list([Pinned("a.0", "w", "a")], anew=True)
+
+
+class TestThePin:
+    PIN = (Pinned("a.0", "w", "a"), Pinned("b.0", "v", "b", "t1"), Pinned(""))
+
+    def test_it_is_there_for_whoever_comes_next(self, memory):
+        store = opened(memory)
+        assert (store.pin, store.is_new) == ((), True)
+        store.pin_list(self.PIN, anew=True)
+        again = opened(memory)
+        assert (again.pin, again.is_new, again.header.tries) == (self.PIN, False, 1)
+        again.begin_retry()
+        assert (opened(memory).pin, opened(memory).header.tries) == (self.PIN, 2)
+
+    def test_a_new_one_counts_only_when_it_is_whole(self, memory):
+        store = opened(memory)
+        store.pin_list(self.PIN, anew=True)
+        memory.at_write = lambda key: 1 / 0 if key == KEY else None
+        with pytest.raises(RunwayJournalError):
+            store.pin_list(self.PIN[:1], anew=True)
+        memory.at_write = lambda key: None
+        assert opened(memory).pin == self.PIN
+        store.pin_list(self.PIN[:1], anew=True)
+        assert opened(memory).pin == self.PIN[:1]
+
+    def test_one_that_is_not_whole_is_unreadable(self, memory):
+        opened(memory).pin_list(self.PIN, anew=True)
+        (key,) = [key for key in memory.values if "_pin_" in key]
+        for spoilt in ([], None, "x", [["a.0"]]):
+            memory.values[key] = spoilt
+            with pytest.raises(RunwayJournalError, match="could not be read"):
+                opened(memory)
+
+    def test_an_entry_of_items_that_is_gone_is_unreadable(self, memory):
+        store = opened(memory)
+        for number in range(ITEMS_PER_CHUNK + 1):
+            store.intend(intent(number))
+        del memory.values[f"{KEY}_0000"]
+        with pytest.raises(RunwayJournalError, match="could not be read"):
+            opened(memory)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_runway.core.journal.batch import Item, Limits, State
 from airflow_runway.core.journal.forecast import PriceBook, kind_of, limits_met, price_of, spent_on
+from airflow_runway.core.journal.item import Item, State
+from airflow_runway.core.journal.limits import Limits
 
 BODY = {
     "model": "gen4.5",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
-from airflow_runway.core.journal.batch import Item, State
+from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.settlement import settlement_of
 from airflow_runway.core.models import RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
@@ -78,3 +78,19 @@ def test_what_may_still_come_stays_on_record_as_running(kind):
 def test_a_result_counts_more_than_the_triggers_error():
     task = reading(TaskStatus.SUCCEEDED, output=("https://e/x.mp4",))
     assert settlement_of(ITEM, task, LOST, to_be_saved=False).item.state is State.SUCCEEDED
+
+
+class TestWhenATryBegins:
+    """No trigger has watched: what is gone was cancelled, unless it is too young to be shown."""
+
+    @pytest.mark.parametrize(
+        ("age", "state"), [(299, State.RUNNING), (300, State.FAILED), (9000, State.FAILED)]
+    )
+    def test_what_is_gone(self, age, state):
+        settled = settlement_of(ITEM, reading(TaskStatus.GONE), to_be_saved=True, now=ITEM.sent_at + age)
+        assert settled.item.state is state
+        assert (settled.decision is None) == (state is State.RUNNING)
+
+    def test_what_a_slow_gateway_does_not_show_is_left_to_the_trigger(self):
+        settled = settlement_of(ITEM, reading(TaskStatus.NOT_VISIBLE), to_be_saved=True, now=1e9)
+        assert settled.item is ITEM

@@ -9,7 +9,6 @@ from unit.operators.batch_tries import prompts
 
 from airflow_runway import telemetry
 from airflow_runway.exceptions import RunwayBatchIncompleteError
-from airflow_runway.operators._batch import phase
 
 
 @pytest.fixture
@@ -23,7 +22,6 @@ def counted(monkeypatch):
             counters[name, tags["status"]] += value
 
     monkeypatch.setattr(telemetry, "_emit", emit)
-    monkeypatch.setattr(phase, "SUBMISSIONS_AT_ONCE", 1)
     return counters
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit.operators.batch_tries import prompts
+from unit.operators.batch_tries import moderating, prompts
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import (
@@ -15,13 +15,6 @@ from airflow_runway.exceptions import (
     RunwayConfigurationError,
     RunwayMediaError,
 )
-from airflow_runway.operators._batch import phase
-
-
-@pytest.fixture(autouse=True)
-def one_at_a_time(monkeypatch):
-    """The order of submissions is then that of the list."""
-    monkeypatch.setattr(phase, "SUBMISSIONS_AT_ONCE", 1)
 
 
 class TestAWholeBatch:
@@ -162,9 +155,8 @@ class TestMoney:
         assert (result["succeeded"], result["not_submitted"], result["credits"]) == (3, 2, 75)
         assert one.gateway.charges == 3
 
-    def test_with_several_at_once_neither(self, batch, monkeypatch):
-        monkeypatch.setattr(phase, "SUBMISSIONS_AT_ONCE", 4)
-        one = batch(requests=prompts(*"abcdefghij"), max_credits=100)
+    def test_with_several_at_once_neither(self, batch):
+        one = batch(requests=prompts(*"abcdefghij"), max_credits=100, submissions_at_once=4)
         assert one.to_the_end()["credits"] == 100
         assert one.gateway.charges == 4
 
@@ -228,21 +220,7 @@ class TestModeration:
 
     @pytest.fixture
     def moderated(self, batch, monkeypatch):
-        from unit.operators import batch_tries
-
-        def answer(self, call):
-            said = plain(self, call)
-            if b'"status": "MODERATED"' in said.body:
-                told = {
-                    "id": call.path.rpartition("/")[2],
-                    "status": "FAILED",
-                    "failureCode": "SAFETY.INPUT.TEXT",
-                }
-                return batch_tries._says(told)
-            return said
-
-        plain = batch_tries.BatchGateway._answer
-        monkeypatch.setattr(batch_tries.BatchGateway, "_answer", answer)
+        moderating(monkeypatch)
 
         def begin(**fields):
             one = batch(requests=prompts(*"abcdefgh"), max_in_flight=1, **fields)
@@ -268,10 +246,29 @@ class TestModeration:
         assert one.to_the_end()["moderated"] == 4
         assert one.gateway.charges == 8
 
-    def test_changed_requests_go_on(self, moderated):
+    def test_removing_them_is_enough_to_go_on(self, moderated):
+        one = moderated(max_moderated=2)
+        assert one.to_the_end()["not_submitted"] == 6
+        one.clear()
+        assert one.to_the_end(requests=prompts(*"efgh"))["succeeded"] == 4
+        assert one.gateway.charges == 6
+
+    def test_changing_them_is_enough_to_go_on(self, moderated):
+        one = moderated(max_moderated=2)
+        one.gateway.endings = dict.fromkeys("ab", "MODERATED")
+        one.to_the_end()
+        one.clear()
+        assert one.to_the_end(requests=prompts(*"ABcdefgh"))["succeeded"] == 8
+
+    def test_a_clear_without_either_sends_nothing_more(self, moderated):
         one = moderated(max_moderated=2)
         one.to_the_end()
         one.clear()
-        result = one.to_the_end(requests=prompts(*"efgh"))
-        assert result["not_submitted"] == 4  # the count is the task's, and the account remembers too
-        assert one.to_the_end(requests=prompts(*"efgh"), max_moderated=5)["succeeded"] == 4
+        assert one.to_the_end()["not_submitted"] == 6
+        assert one.gateway.charges == 2
+
+    def test_a_batch_of_which_everything_was_moderated_and_changed_goes_on(self, moderated):
+        one = moderated(max_moderated=5)
+        one.to_the_end(requests=prompts(*"abcd"))
+        one.clear()
+        assert one.to_the_end(requests=prompts(*"ABCD"))["succeeded"] == 4

@@ -17,13 +17,6 @@ from airflow_runway.exceptions import (
 )
 from airflow_runway.hooks.runway import RunwayHook
 from airflow_runway.models import CancelOutcome
-from airflow_runway.operators._batch import phase
-
-
-@pytest.fixture(autouse=True)
-def one_at_a_time(monkeypatch):
-    """The order of submissions is then that of the list."""
-    monkeypatch.setattr(phase, "SUBMISSIONS_AT_ONCE", 1)
 
 
 class TestAnotherTry:
@@ -60,9 +53,10 @@ class TestAnotherTry:
         one.begin()
         assert len(one.gateway.of("a")) == 1
 
-    def test_the_list_may_change_its_order_shrink_and_grow(self, batch):
+    def test_after_a_clear_the_list_may_have_changed_its_order_shrunk_and_grown(self, batch):
         one = batch()
         one.begin()
+        one.clear()
         trigger = one.begin(requests=prompts("c", "d", "a"))
         assert one.gateway.charges == 4
         assert one.gateway.deleted == ["t2"]  # nobody wants b any more

@@ -1,0 +1,81 @@
+"""What a batch says to the person on call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_runway.core.journal.item import State
+from airflow_runway.core.journal.limits import StopReason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_runway.core.journal.item import Item
+
+#: Ids that a message names.
+_IDS_TOLD = 20
+
+
+def remedy(reason: StopReason | None, *, max_moderated: int, max_lost_answers: int) -> str:
+    """What to do where something stopped the submissions; empty where there is nothing to say.
+
+    :param reason: what stopped them.
+    :param max_moderated: the operator's argument.
+    :param max_lost_answers: the operator's argument.
+    """
+    match reason:
+        case StopReason.MODERATION:
+            return (
+                f"Nothing more was submitted after {max_moderated} moderated items, since repeated hits can suspend "
+                "the account: change or remove these requests, then clear this task. "
+            )
+        case StopReason.LOST_ANSWERS:
+            return (
+                f"Nothing more was submitted after {max_lost_answers} lost answers, since each may have been "
+                "charged: look into the gateway's own request history, then raise max_lost_answers or set "
+                'on_ambiguous_submit="resubmit", and clear this task. '
+            )
+        case StopReason.PRICE_LOST:
+            return (
+                "The answer that would have told the price was lost, so nothing more was submitted that max_credits "
+                "could not bound: look into the gateway's own request history, then remove that request and "
+                "max_credits, and clear this task. "
+            )
+        case StopReason.BUDGET:
+            return "Nothing more was submitted, to keep to max_credits: raise it, then clear this task. "
+        case StopReason.IN_FLIGHT:
+            return (
+                "Lost answers count as unfinished until they are older than the timeout, and leave no room in "
+                "max_in_flight: raise it, or clear this task later. "
+            )
+        case StopReason.DEADLINE:
+            return "The batch's deadline has passed. "
+    return ""
+
+
+def another_list(items: Sequence[Item], total: int) -> str:
+    """What is said after a clear where the list has nothing to do with what was paid for.
+
+    :param items: what is recorded.
+    :param total: entries of the list.
+    """
+    paid = [item for item in items if item.was_paid_for]
+    running = [item.runway_task_id for item in items if item.state is State.RUNNING]
+    spent = sum(item.credits for item in items)
+    return (
+        f"None of the {total} entries of requests is one of the {len(paid)} items that this task has paid for, or "
+        f"may have ({spent:g} credits so far): the list is another one, or its bodies are rendered anew each time. "
+        "Nothing was sent and nothing was cancelled. Give back the list of before, or name items by item_key, then "
+        'clear this task; with on_clear="regenerate" it pays for the whole list.' + still_running(running)
+    )
+
+
+def still_running(ids: Sequence[str]) -> str:
+    """A sentence that names generations that run on; empty if there are none.
+
+    :param ids: Runway task ids.
+    """
+    if not ids:
+        return ""
+    more = f" and {len(ids) - _IDS_TOLD} more" if len(ids) > _IDS_TOLD else ""
+    return f" Not known to have ended, and charged if they finish: {', '.join(ids[:_IDS_TOLD])}{more}."

@@ -1,0 +1,176 @@
+"""What becomes of generations that run: settled when they have ended, cancelled where nobody wants them any more."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_runway import telemetry
+from airflow_runway.core.journal.item import Item, State
+from airflow_runway.core.journal.settlement import Settlement, settlement_of
+from airflow_runway.core.limits import RESULT_ATTEMPTS
+from airflow_runway.core.models import CancelOutcome
+from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
+from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
+from airflow_runway.operators._batch.items import BatchItems
+from airflow_runway.operators._batch.messages import still_running
+from airflow_runway.triggers._events import error_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_runway.core.journal.limits import Limits, StopReason
+    from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.stores.batch import BatchStore
+    from airflow_runway.telemetry import Log
+    from airflow_runway.triggers._events import ErrorEvent
+
+#: Requests to the gateway under way at the same time, where they are free.
+READS_AT_ONCE = 8
+#: Outcomes of a cancellation after which nothing comes of a generation any more.
+GONE_FOR_GOOD = frozenset({CancelOutcome.CANCELLED, CancelOutcome.NOT_FOUND})
+
+
+@dataclass
+class PhaseResult:
+    """What one phase came to."""
+
+    #: Why nothing more was submitted.
+    stop_reason: StopReason | None = None
+    #: Seconds after which the gateway may take something again; ``None`` = it did not say no.
+    pause: float | None = None
+    #: Trouble that concerns every further item: the key, the balance, the journal.
+    trouble: RunwayError | None = None
+
+
+class SettlingItems(BatchItems):
+    """Items whose generations are read and cancelled.
+
+    :param hook: the connection.
+    :param store: the journal, loaded.
+    :param route: the route of all items.
+    :param resubmit: the policy for lost answers.
+    :param limits: what bounds the batch.
+    :param log: the task's log.
+    """
+
+    def __init__(
+        self, hook: SubmittingHook, store: BatchStore, route: str, *, resubmit: bool, limits: Limits, log: Log
+    ) -> None:
+        super().__init__(hook, store, route, resubmit=resubmit, limits=limits, log=log)
+        self.result = PhaseResult()
+
+    def settle_all(self, *, to_be_saved: bool, counts: bool = True) -> None:
+        """Read everything that is recorded as running, when a try begins: what a stopped try cancelled is found out.
+
+        :param to_be_saved: whether outputs are stored afterwards.
+        :param counts: whether what has ended is counted, and told; a dry run only looks.
+        """
+        self.settle(
+            dict.fromkeys(item.runway_task_id for item in self.running()),
+            to_be_saved=to_be_saved,
+            begins=True,
+            counts=counts,
+        )
+
+    def settle(
+        self,
+        ended: Mapping[str, ErrorEvent | None],
+        *,
+        to_be_saved: bool,
+        begins: bool = False,
+        counts: bool = True,
+    ) -> None:
+        """Read what the trigger says has ended, record how, and count it.
+
+        :param ended: Runway task id → the trigger's error, ``None`` where it saw a regular end.
+        :param to_be_saved: whether outputs are stored afterwards.
+        :param begins: whether a try begins: no trigger has watched, so what is gone is gone.
+        :param counts: whether what has ended is counted, and told.
+        """
+        items = [item for item in self.running() if item.runway_task_id in ended]
+        now = time.time() if begins else None
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            settled = list(
+                pool.map(
+                    lambda item: self._settled(item, ended[item.runway_task_id], to_be_saved, now), items
+                )
+            )
+        self.put(*(settlement.item for settlement in settled))
+        for settlement in settled:
+            # Once per generation: from here on it is no longer among those that run.
+            if settlement.decision is not None and counts:
+                telemetry.count_ending(settlement.decision)
+                if settlement.item.note:
+                    self._log.error("%s", settlement.item.note)
+
+    def _settled(
+        self, item: Item, event: ErrorEvent | None, to_be_saved: bool, now: float | None
+    ) -> Settlement:
+        try:
+            task = self._hook.get_task(item.runway_task_id, attempts=RESULT_ATTEMPTS)
+        except RunwayReadRefusedError as refused:
+            self.result.trouble = refused
+            return Settlement(item)
+        except RunwayError as trouble:
+            self._log.warning("%s", trouble)
+            return Settlement(item)
+        return settlement_of(item, task, error_in(event), to_be_saved=to_be_saved, now=now)
+
+    def cancel_at_deadline(self, deadline: float) -> None:
+        """Cancel what has not ended, and count it.
+
+        :param deadline: wall clock, seconds since the epoch.
+        """
+        for item in self.cancel(self.running(), "The batch's deadline has passed."):
+            telemetry.count_ending(GaveUp(timed_out(Wait(item.runway_task_id, deadline))))
+
+    def cancel(self, items: Sequence[Item], why: str) -> list[Item]:
+        """Cancel generations, several at once.
+
+        What has ended meanwhile is left for :meth:`settle`. What could not be cancelled goes on, and is charged: it
+        stays on record as running, so that another try waits for it instead of paying for another one.
+
+        :param items: what to cancel.
+        :param why: a sentence for the record.
+        :returns: those of which nothing comes any more.
+        """
+
+        def gone(item: Item) -> bool:
+            outcome = self._hook.cancel_task(item.runway_task_id)
+            self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
+            if outcome in GONE_FOR_GOOD:
+                note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
+                self.put(item.ended(State.FAILED, note=note))
+            return outcome in GONE_FOR_GOOD
+
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            return [item for item, is_gone in zip(items, pool.map(gone, items), strict=True) if is_gone]
+
+    def cancel_others(self, *, is_mapped: bool) -> None:
+        """Cancel what still runs for requests that have left the list, after a clear.
+
+        Not on a retry, and only if every entry could be read: a list that is read while somebody writes it must not
+        cost a clip. Not in a mapped task either, whose index may have been another one's (decision 18).
+
+        :param is_mapped: whether the task is one of several that are mapped.
+        """
+        keys = {pinned.key for pinned in self.pin}
+        others = [item for item in self.running() if item.key not in keys]
+        if not others:
+            return
+        if is_mapped or not all(pinned.content for pinned in self.pin):
+            self._log.warning(
+                "Requests have left the list, and their generations run on, since %s.%s",
+                "this task is mapped" if is_mapped else "not every entry of the list could be read",
+                still_running([item.runway_task_id for item in others]),
+            )
+            return
+        self.cancel(others, "Its request is no longer in the list.")
+
+    def frees_at(self) -> float | None:
+        """Wall clock at which a lost answer stops counting as unfinished; ``None`` = there is none."""
+        with self._lock:
+            return self._books.ages_at()
