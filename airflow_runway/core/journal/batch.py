@@ -25,9 +25,9 @@ moderated   changed     leaves   leaves   leaves   submits
 
 "Intent" is an answer that was lost: it may be paid for, and is left to a person unless ``on_ambiguous_submit`` says
 otherwise. "Regenerate" is ``on_clear``. "Failed" covers whatever else went wrong: refused, cancelled, gone, timed
-out, over the budget; it is sent again once, however many phases that takes, and costs again. "Moderated" is left
-alone, since the same input would be refused again, and that is counted; "changed" is another body under the same
-``item_key``.
+out, over the budget; it is sent again once, however many phases that takes, and costs again. What was seen to run
+when a try began is of that try: should it fail later, it waits for the next one. "Moderated" is left alone, since the
+same input would be refused again, and that is counted; "changed" is another body under the same ``item_key``.
 """
 
 from __future__ import annotations

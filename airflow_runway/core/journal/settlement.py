@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
@@ -10,7 +10,7 @@ from airflow_runway.core.journal.item import State
 from airflow_runway.core.limits import NOT_VISIBLE_GRACE
 from airflow_runway.core.models import TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
-from airflow_runway.core.protocol.endings import Cancelled, Failed, Succeeded, ending_of
+from airflow_runway.core.protocol.endings import Cancelled, Failed, NotEnded, Succeeded, ending_of
 
 if TYPE_CHECKING:
     from airflow_runway.core.journal.item import Item
@@ -29,13 +29,23 @@ class Settlement:
     decision: Finished | GaveUp | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """The beginning of another try."""
+
+    #: Wall clock, seconds since the epoch.
+    now: float
+    #: The number of the try.
+    number: int
+
+
 def settlement_of(
     item: Item,
     task: RunwayTask,
     error: ErrorFacts | None = None,
     *,
     to_be_saved: bool,
-    now: float | None = None,
+    begins: Begins | None = None,
 ) -> Settlement:
     """What becomes of an item.
 
@@ -43,8 +53,9 @@ def settlement_of(
     :param task: the reading.
     :param error: why the trigger gave up waiting for it; ``None`` if it did not.
     :param to_be_saved: whether outputs are stored afterwards.
-    :param now: wall clock where another try begins: what the server no longer knows was cancelled, unless it was
-        accepted so short a while ago that the server may not show it yet; ``None`` = a trigger has seen to that.
+    :param begins: given where another try begins, and no trigger has watched: what the server no longer knows was
+        cancelled, unless it was accepted so short a while ago that the server may not show it yet; what runs on is of
+        that try from now on.
     """
     match ending_of(task):
         case Succeeded():
@@ -57,7 +68,9 @@ def settlement_of(
         case Cancelled(error=cancellation):
             ended = item.ended(State.FAILED, note=str(cancellation), charged=task.cost_credits)
             return Settlement(ended, Finished(task))
-    if now is not None and task.status is TaskStatus.GONE and now - item.sent_at >= NOT_VISIBLE_GRACE:
+        case NotEnded() if begins is not None:
+            return Settlement(replace(item, sent_in=begins.number))
+    if begins and task.status is TaskStatus.GONE and begins.now - item.sent_at >= NOT_VISIBLE_GRACE:
         error = ErrorFacts(
             ErrorKind.TASK_LOST,
             f"Runway task {task.id} is no longer known to the server: it was cancelled or deleted.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_runway import telemetry
 from airflow_runway.core.journal.item import Item, State
-from airflow_runway.core.journal.settlement import Settlement, settlement_of
+from airflow_runway.core.journal.settlement import Begins, Settlement, settlement_of
 from airflow_runway.core.limits import RESULT_ATTEMPTS
 from airflow_runway.core.models import CancelOutcome
 from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
@@ -68,34 +68,30 @@ class SettlingItems(BatchItems):
         :param to_be_saved: whether outputs are stored afterwards.
         :param counts: whether what has ended is counted, and told; a dry run only looks.
         """
-        self.settle(
-            dict.fromkeys(item.runway_task_id for item in self.running()),
-            to_be_saved=to_be_saved,
-            begins=True,
-            counts=counts,
-        )
+        begins = Begins(time.time(), self._store.header.tries + 1)
+        ids = [item.runway_task_id for item in self.running()]
+        self.settle(dict.fromkeys(ids), to_be_saved=to_be_saved, begins=begins, counts=counts)
 
     def settle(
         self,
         ended: Mapping[str, ErrorEvent | None],
         *,
         to_be_saved: bool,
-        begins: bool = False,
+        begins: Begins | None = None,
         counts: bool = True,
     ) -> None:
         """Read what the trigger says has ended, record how, and count it.
 
         :param ended: Runway task id → the trigger's error, ``None`` where it saw a regular end.
         :param to_be_saved: whether outputs are stored afterwards.
-        :param begins: whether a try begins: no trigger has watched, so what is gone is gone.
+        :param begins: given where a try begins.
         :param counts: whether what has ended is counted, and told.
         """
         items = [item for item in self.running() if item.runway_task_id in ended]
-        now = time.time() if begins else None
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             settled = list(
                 pool.map(
-                    lambda item: self._settled(item, ended[item.runway_task_id], to_be_saved, now), items
+                    lambda item: self._settled(item, ended[item.runway_task_id], to_be_saved, begins), items
                 )
             )
         self.put(*(settlement.item for settlement in settled))
@@ -107,7 +103,7 @@ class SettlingItems(BatchItems):
                     self._log.error("%s", settlement.item.note)
 
     def _settled(
-        self, item: Item, event: ErrorEvent | None, to_be_saved: bool, now: float | None
+        self, item: Item, event: ErrorEvent | None, to_be_saved: bool, begins: Begins | None
     ) -> Settlement:
         try:
             task = self._hook.get_task(item.runway_task_id, attempts=RESULT_ATTEMPTS)
@@ -117,7 +113,7 @@ class SettlingItems(BatchItems):
         except RunwayError as trouble:
             self._log.warning("%s", trouble)
             return Settlement(item)
-        return settlement_of(item, task, error_in(event), to_be_saved=to_be_saved, now=now)
+        return settlement_of(item, task, error_in(event), to_be_saved=to_be_saved, begins=begins)
 
     def cancel_at_deadline(self, deadline: float) -> None:
         """Cancel what has not ended, and count it.

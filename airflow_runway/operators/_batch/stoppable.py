@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_runway.operators._batch.phase import BatchPhase
+    from airflow_runway.stores.batch import BatchStore
 
 _WHY = "Somebody ended this task."
 
@@ -48,6 +49,12 @@ class StoppableBatch(BatchSteps):
         finally:
             # Operators are copied, and neither of these can be.
             self._signal = self._inquiry = None
+
+    def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
+        phase, store = super()._begin(context)
+        if self._was_told_to_stop:  # before there was a phase
+            phase.stop()
+        return phase, store
 
     def on_kill(self) -> None:
         """Submit nothing more. Who says so is asked elsewhere: this is a signal handler, and may come twice."""

@@ -6,10 +6,11 @@ import threading
 from dataclasses import dataclass, field
 
 from airflow.providers.common.compat.sdk import TaskDeferred
-from unit.clocks import of_the_main_thread
+from unit.clocks import of_a_wait, of_the_main_thread
 from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance, _says
 
 from airflow_runway.hooks import _transport
+from airflow_runway.operators._stopping import StopSignal
 from airflow_runway.operators.runway import RunwayBatchOperator
 
 DONE = "SUCCEEDED"
@@ -80,6 +81,9 @@ class BatchTries:
     def context(self):
         return {"ti": MemoryTaskInstance(self.crash_point, self.max_tries), "task_state_store": self.store}
 
+    def sleep(self, seconds):
+        self.now += seconds
+
     def begin(self, **fields):
         """``execute``; the trigger if it defers."""
         return self._phase(lambda: self.operator(**fields).execute(self.context()))
@@ -124,8 +128,8 @@ def begin_batch(monkeypatch, set_connection, **fields):
     monkeypatch.setattr(_transport, "send", tries.gateway.send)
     monkeypatch.setattr(RunwayBatchOperator, "log", tries.log)
     monkeypatch.setattr("time.time", lambda: tries.now)
-    nap = of_the_main_thread(lambda seconds: setattr(tries, "now", tries.now + seconds))
-    monkeypatch.setattr("time.sleep", nap)
+    monkeypatch.setattr("time.sleep", of_the_main_thread(tries.sleep))
+    monkeypatch.setattr(StopSignal, "wait", of_a_wait(tries.sleep))
     return tries
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.journal.item import Item, State
-from airflow_runway.core.journal.settlement import settlement_of
+from airflow_runway.core.journal.settlement import Begins, settlement_of
 from airflow_runway.core.models import RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
 
@@ -87,10 +89,18 @@ class TestWhenATryBegins:
         ("age", "state"), [(299, State.RUNNING), (300, State.FAILED), (9000, State.FAILED)]
     )
     def test_what_is_gone(self, age, state):
-        settled = settlement_of(ITEM, reading(TaskStatus.GONE), to_be_saved=True, now=ITEM.sent_at + age)
+        settled = settlement_of(
+            ITEM, reading(TaskStatus.GONE), to_be_saved=True, begins=Begins(ITEM.sent_at + age, 2)
+        )
         assert settled.item.state is state
         assert (settled.decision is None) == (state is State.RUNNING)
 
     def test_what_a_slow_gateway_does_not_show_is_left_to_the_trigger(self):
-        settled = settlement_of(ITEM, reading(TaskStatus.NOT_VISIBLE), to_be_saved=True, now=1e9)
+        settled = settlement_of(
+            ITEM, reading(TaskStatus.NOT_VISIBLE), to_be_saved=True, begins=Begins(1e9, 2)
+        )
         assert settled.item is ITEM
+
+    def test_what_runs_on_is_of_that_try(self):
+        settled = settlement_of(ITEM, reading(TaskStatus.RUNNING), to_be_saved=True, begins=Begins(1e9, 2))
+        assert (settled.item, settled.decision) == (replace(ITEM, sent_in=2), None)

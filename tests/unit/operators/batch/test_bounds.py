@@ -171,9 +171,8 @@ class TestClears:
     @pytest.mark.parametrize("younger", [0, 400])
     def test_what_a_stopped_try_cancelled_is_sent_again_by_one_clear(self, batch, younger):
         one = batch()
-        operator = one.operator()
-        one._phase(lambda: operator.execute(one.context()))
-        operator.on_kill()
+        one.begin()
+        one.gateway.tasks.update(dict.fromkeys(one.gateway.tasks, "GONE"))
         one.now += younger
         one.clear()
         trigger = one.begin()
@@ -197,6 +196,17 @@ class TestClears:
         one.gateway.finish(trigger.runway_task_ids)
         assert one.go_on(trigger)["succeeded"] == 6
         assert one.gateway.charges == 12
+
+    def test_what_fails_only_after_the_clear_waits_for_another_one(self, batch):
+        one = batch(requests=prompts("a", "b"))
+        one.begin()
+        one.clear()
+        one.gateway.endings = {"a": "FAILED"}
+        assert one.to_the_end()["failed"] == 1
+        assert one.gateway.charges == 2
+        one.gateway.endings = {}
+        one.clear()
+        assert one.to_the_end()["succeeded"] == 2
 
     def test_what_fails_again_is_not_sent_a_third_time_in_the_same_try(self, batch):
         one = batch(requests=prompts("a", "b"), max_in_flight=1)

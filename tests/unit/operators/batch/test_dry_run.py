@@ -10,15 +10,8 @@ from unit.operators.batch_tries import prompts
 from unit.scripted import KEY
 
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError, RunwayMediaError
-from airflow_runway.operators._batch import phase
 
 PARTS = ("submit", "keep", "save", "wait", "moderated", "lost_answers", "failed", "broken")
-
-
-@pytest.fixture(autouse=True)
-def one_at_a_time(monkeypatch):
-    """The order of submissions is then that of the list."""
-    monkeypatch.setattr(phase, "SUBMISSIONS_AT_ONCE", 1)
 
 
 def look(one, work=None, **fields):
@@ -169,15 +162,16 @@ class TestAfterARun:
             (1, None),
         ]
 
-    def test_where_no_clear_can_be_told_what_failed_in_an_unfinished_batch_stays(self, batch):
+    def test_what_failed_in_an_unfinished_batch_is_sent_by_the_next_clear(self, batch):
         one = batch(requests=prompts("a", "b"))
-        one.max_tries, one.gateway.refused = None, {"a"}
-        one.begin()
-        operator, context = one.operator(dry_run=True), one.context()
-        context["ti"].max_tries = None
-        with pytest.raises(AirflowSkipException):
-            operator.execute(context)
-        assert parts(context["ti"].xcoms["runway_dry_run"]) == {"wait": 1, "failed": 1}
+        one.gateway.refused = {"a"}
+        trigger = one.begin()
+        assert parts(look(one)) == {"wait": 1, "submit": 1}
+        one.gateway.refused = set()
+        one.gateway.finish(trigger.runway_task_ids)
+        one.clear()
+        assert one.to_the_end()["succeeded"] == 2
+        assert one.gateway.charges == 2
 
     def test_what_runs_would_be_waited_for_and_is_not_touched(self, batch):
         one = batch()
@@ -206,7 +200,7 @@ class TestAfterARun:
         one.gateway.finish(trigger.runway_task_ids)
         event = {"ended": dict.fromkeys(trigger.runway_task_ids), "pauses": 0}
         found = look(one, lambda operator, context: operator.execute_complete(context, event))
-        assert parts(found) == {"submit": 2, "wait": 1}
+        assert parts(found) == {"submit": 2, "keep": 1}
         assert one.gateway.charges == 1
 
     def test_nor_does_one_that_expired(self, batch):

@@ -144,6 +144,7 @@ class Life:
             self.one.now = max(self.one.now, trigger.resume_at or 0.0)
         ended = {"all": ids, "first": ids[:1], "none": []}[step["ended"]]
         self.one.gateway.finish([name for name in ended if self.one.gateway.tasks[name] != "GONE"])
+        self.state_before = dict(self.one.gateway.tasks)
         lost = {"kind": "task_lost", "message": "It is gone."}
         errors = {name: lost for name in ended if self.one.gateway.tasks[name] == "GONE"}
         return self.one.go_on(trigger, ended=ended, errors=errors, **fields)

@@ -11,7 +11,6 @@ from unit.operators.batch_tries import DONE, prompts
 from unit.operators.memory import Crash
 
 from airflow_runway.exceptions import (
-    RunwayBatchError,
     RunwayJournalError,
     RunwayReadRefusedError,
 )
@@ -205,28 +204,6 @@ class TestEnds:
         one.gateway.finish(trigger.runway_task_ids)
         assert one.to_the_end()["succeeded"] == 3
         assert one.gateway.posts == 3
-
-    def test_a_kill_cancels_what_runs(self, batch):
-        one = batch()
-        operator = one.operator()
-        one._phase(lambda: operator.execute(one.context()))
-        operator.on_kill()
-        assert sorted(one.gateway.deleted) == ["t1", "t2", "t3"]
-
-    def test_a_kill_before_anything_runs_stops_submitting(self, batch, monkeypatch):
-        one = batch()
-        operator = one.operator()
-        begin = operator._begin
-
-        def begin_and_stop(*arguments, **fields):
-            run = begin(*arguments, **fields)
-            operator.on_kill()
-            return run
-
-        monkeypatch.setattr(operator, "_begin", begin_and_stop)
-        with pytest.raises(RunwayBatchError, match="was stopped"):
-            operator.execute(one.context())
-        assert one.gateway.posts == 0
 
 
 @pytest.mark.parametrize("phase", ["submitting", "settling"])

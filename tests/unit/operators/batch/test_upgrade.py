@@ -21,7 +21,9 @@ def begun(batch):
     def load(name, **fields):
         fixture = json.loads((FIXTURES / f"{name}.json").read_text())
         one = batch(**fields)
-        one.store.values, one.gateway.tasks = fixture["store"], dict(fixture["tasks"])
+        one.store.values = fixture["store"]
+        for runway_task_id, status in fixture["tasks"].items():
+            one.gateway.add(runway_task_id, status)
         one.gateway.prompts = dict(zip(fixture["tasks"], "abcde", strict=False))
         one.max_tries, one.now = fixture["max_tries"], fixture["now"]
         one.fixture = fixture
