@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_runway import telemetry
 from airflow_runway.core.journal import submission as journal
+from airflow_runway.core.journal.accounts import SALT_BYTES
 from airflow_runway.core.journal.submission import (
     Elsewhere,
     History,
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from airflow_runway.operators._recorded_generation import LooksAtTask
     from airflow_runway.stores.submission import SubmissionStore
     from airflow_runway.telemetry import Log
-
-#: Bytes of the salt of an account's digest.
-_SALT = 8
 
 
 class JournalledSubmission:
@@ -223,7 +221,7 @@ class JournalledSubmission:
                 anchored_at=intent.sent_at,
                 max_tries=self._store.max_tries,
                 token=token,
-                account=self._hook.account.sealed(secrets.token_hex(_SALT)),
+                account=self._hook.account.sealed(secrets.token_hex(SALT_BYTES)),
                 evidence=self._hook.account_figures(payload.get("model")) if self._store.is_kept else {},
             )
         )

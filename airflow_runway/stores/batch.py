@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_runway.core.journal.accounts import Account
+
 log = logging.getLogger(__name__)
 
 KEY = "runway_batch"
@@ -108,6 +110,18 @@ class BatchStore:
         if len(pin) != header.pinned:
             raise ValueError("the pin is not complete")
         return pin
+
+    def record_account(self, account: Account) -> None:
+        """Record whose account everything that runs is on.
+
+        :param account: sealed.
+        :raises RunwayJournalError: if that could not be made sure of; then nothing may be sent.
+        """
+        header = replace(self._header, account=account)
+        if self.is_new:
+            self._header = header  # written with the pin: without one it would be no beginning
+        else:
+            self._begin(header, self._pin)
 
     def begin_retry(self) -> None:
         """Record that a retry begins; the pin stays.

@@ -10,12 +10,14 @@ import hashlib
 import hmac
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Bytes of the salt.
+SALT_BYTES: Final = 8
 #: Characters of a digest that are kept: 64 bits.
 _DIGEST_LENGTH = 16
 _DEFAULT_PORTS = {"https": 443, "http": 80}

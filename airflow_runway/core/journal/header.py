@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from airflow_runway.core.journal.accounts import Account, read_account
+
 #: The version that is written. 1 was 0.1.0's, whose readers find this one unreadable, and send nothing: the time
 #: from which the deadline is counted has another name.
 VERSION: Final = 2
@@ -35,6 +37,8 @@ class Header:
     pin_place: int = 0
     pin_chunks: int = 0
     pinned: int = 0
+    #: Whose account everything that runs is on; ``None`` = not known, 0.1.0 began it.
+    account: Account | None = None
 
     def is_cleared(self, max_tries: int | None) -> bool:
         """Whether somebody cleared the task since its list was pinned.
@@ -86,6 +90,7 @@ def read_header(value: Any) -> Header:
                 int(value["chunks"]),
                 bool(value.get("concluded")),
             )
-        return Header(**{name: value[name] for name in Header.__dataclass_fields__})
+        parts = {name: value[name] for name in Header.__dataclass_fields__}
+        return Header(**parts | {"account": read_account(parts["account"])})
     except (KeyError, TypeError) as error:
         raise ValueError("no header") from error

@@ -10,6 +10,7 @@ from airflow_runway.core.journal.limits import StopReason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_runway.core.journal.accounts import Account
     from airflow_runway.core.journal.item import Item
 
 #: Ids that a message names.
@@ -67,6 +68,27 @@ def another_list(items: Sequence[Item], total: int) -> str:
         f"may have ({spent:g} credits so far): the list is another one, or its bodies are rendered anew each time. "
         "Nothing was sent and nothing was cancelled. Give back the list of before, or name items by item_key, then "
         'clear this task; with on_clear="regenerate" it pays for the whole list.' + still_running(running)
+    )
+
+
+def elsewhere(ids: Sequence[str], origin: str, recorded: Account | None) -> str:
+    """What is said where generations are not found, on another account than accepted them.
+
+    :param ids: Runway task ids.
+    :param origin: where they were looked for.
+    :param recorded: whose account accepted them; ``None`` = not known.
+    """
+    if recorded is None:
+        was = "recorded by version 0.1.0, which did not note the account"
+    elif recorded.origin == origin:
+        was = "accepted there with another API key than the connection holds now"
+    else:
+        was = f"accepted at {recorded.origin}, which the connection's Base URL was then"
+    return (
+        f"Nothing was sent and nothing was charged: {len(ids)} generations of this batch are not known at {origin}; "
+        f"they were {was}. They may run on and be charged there. A retry looks again: give the connection its "
+        "earlier key and Base URL back until this task has ended. To give them up and pay for others, clear this "
+        'task with on_clear="regenerate".' + still_running(ids)
     )
 
 

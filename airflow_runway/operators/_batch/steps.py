@@ -57,6 +57,7 @@ class BatchSteps(RunwayOperatorBase):
             dry_run_of(self, context)
 
     def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
+        from airflow_runway.operators._batch.accounts import confirm_account
         from airflow_runway.operators._batch.phase import BatchPhase
         from airflow_runway.stores.batch import BatchStore
 
@@ -64,6 +65,9 @@ class BatchSteps(RunwayOperatorBase):
         # The connection is looked up here, in the main thread, for all threads.
         self.hook.check_route(self.route)
         store.load()
+        # A dry run looks ahead to the next clear.
+        is_cleared = store.is_cleared or is_asked_for(self.is_dry_run)
+        confirm_account(self.hook, store, gives_up=is_cleared and self.on_clear == "regenerate")
         self._phase = BatchPhase(
             self.hook,
             store,

@@ -40,7 +40,9 @@ class TestAWholeBatch:
         one.to_the_end()
         written = json.dumps(one.store.values)
         assert "secret" not in written
-        assert "http" not in written
+        # The origin of the account is told, and nothing else of an address.
+        assert written.count("http") == written.count('"https://api.dev.runwayml.com"') == 1
+        assert KEY not in written
 
     def test_as_many_as_allowed_and_no_more(self, batch):
         one = batch(requests=prompts(*"abcdefg"), max_in_flight=2)
