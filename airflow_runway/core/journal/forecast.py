@@ -17,7 +17,7 @@ from airflow_runway.core.journal.item import State
 from airflow_runway.core.media.references import identity_of, references_in, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from airflow_runway.core.journal.item import Item
     from airflow_runway.core.journal.limits import Limits
@@ -200,15 +200,22 @@ class PriceBook:
         return cls(by_kind)
 
 
-def limits_met(limits: Limits, items: Sequence[Item], prices: Sequence[float | None]) -> list[LimitForecast]:
+def limits_met(
+    limits: Limits,
+    items: Sequence[Item],
+    prices: Sequence[float | None],
+    *,
+    excused: Container[str] = frozenset(),
+) -> list[LimitForecast]:
     """Which bounds of a batch would strike, and when.
 
     :param limits: the bounds.
     :param items: everything that is recorded.
     :param prices: what would be submitted costs, in its order; ``None`` = nobody knows.
+    :param excused: keys of what does not count any more as moderated or lost, say since it is sent again.
     """
     found: list[LimitForecast] = []
-    counted = Counter(item.state for item in items)
+    counted = Counter(item.state for item in items if item.key not in excused)
     for name, most, state in (
         ("max_moderated", limits.moderated, State.MODERATED),
         ("max_lost_answers", limits.lost_answers, State.INTENT),
@@ -227,16 +234,14 @@ def limits_met(limits: Limits, items: Sequence[Item], prices: Sequence[float | N
 
 
 def _credits_met(bound: float, items: Sequence[Item], prices: Sequence[float | None]) -> LimitForecast:
-    known = [price for item in items for price in (item.charged, item.estimated) if price is not None]
     spent = sum(item.credits for item in items)
     certain = spent_on(items) is not None
     for number, price in enumerate(prices):
         if price is None:
             certain = False
             continue
-        known.append(price)
-        # Each is started only if the dearest that is known would still fit.
-        if spent + max(known) > bound:
+        # Each is started only if its own price still fits.
+        if spent + price > bound:
             # With unknown prices before it, it may strike even sooner.
             return _limit("max_credits", bound, strikes=True, after=number if certain else None)
         spent += price

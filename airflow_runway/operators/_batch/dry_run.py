@@ -156,7 +156,7 @@ class _BatchDryRun:
             "known_credits": sum(known),
             "without_estimate": len(costs) - len(known),
             "spent_credits": spent_on(items),
-            "limits": limits_met(self._phase.limits, items, costs),
+            "limits": limits_met(self._phase.limits, items, costs, excused=self._phase.excused),
             "kinds": _kinds(kinds, costs, sent),
             "broken_entries": [one.broken for one in looked if one.broken is not None][:MOST_LISTED],
         }

@@ -50,6 +50,8 @@ class BatchItems:
         self._books = Books(limits)
         for item in store.items():
             self._books.record(item)
+        #: Keys of what does not count any more as moderated or lost.
+        self.excused: set[str] = set()
         self._excuse()
         #: The entries of the list as it is now, by the place where they were pinned.
         self._bodies: dict[int, Request] = {}
@@ -171,10 +173,10 @@ class BatchItems:
         again = {self.pin[place].key for place in self.to_come()}
         keys = {pinned.key for pinned in self.pin}
         moderated = {item.key for item in self._store.items() if item.state is State.MODERATED}
+        moderated = {key for key in moderated if key in again or (keys and key not in keys)}
+        self.excused = again | moderated
         with self._lock:
-            self._books.excuse(
-                moderated={key for key in moderated if key in again or (keys and key not in keys)}, lost=again
-            )
+            self._books.excuse(moderated=moderated, lost=again)
 
     def _fingerprint(self, payload: Mapping[str, Any]) -> str:
         return self._hook.fingerprint(self._route, payload)[:HASH_LENGTH]

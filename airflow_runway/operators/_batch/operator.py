@@ -15,7 +15,7 @@ from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN
 from airflow_runway.exceptions import RunwayReadRefusedError
 from airflow_runway.operators._batch.stoppable import StoppableBatch
-from airflow_runway.operators._dry_run import checked_flag
+from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -167,6 +167,12 @@ class RunwayBatchOperator(StoppableBatch):
         :param tries: how many in a row have brought nothing.
         """
         return backoff(tries, chance=_chance)
+
+    def _only_look(self, context: Context) -> None:
+        if is_asked_for(self.is_dry_run):
+            from airflow_runway.operators._batch.dry_run import dry_run_of
+
+            dry_run_of(self, context)
 
     def execute(self, context: Context) -> BatchSummary:
         """Find out what earlier tries did, submit what is left, and wait."""

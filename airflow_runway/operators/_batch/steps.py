@@ -50,12 +50,6 @@ class BatchSteps(RunwayOperatorBase):
     pause_between_tries: Callable[[int], float]
     _phase: BatchPhase | None
 
-    def _only_look(self, context: Context) -> None:
-        if is_asked_for(self.is_dry_run):
-            from airflow_runway.operators._batch.dry_run import dry_run_of
-
-            dry_run_of(self, context)
-
     def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
         from airflow_runway.operators._batch.accounts import confirm_account
         from airflow_runway.operators._batch.phase import BatchPhase

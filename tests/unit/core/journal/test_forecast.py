@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_runway.core.journal.bookkeeping import Books
 from airflow_runway.core.journal.forecast import PriceBook, kind_of, limits_met, price_of, spent_on
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.limits import Limits
@@ -101,7 +104,7 @@ class TestLimits:
         [
             ([], [25.0] * 4, (False, None)),
             ([], [25.0] * 5, (True, 4)),
-            ([item(charged=50.0)], [25.0] * 3, (True, 1)),
+            ([item(charged=50.0)], [25.0] * 3, (True, 2)),
             ([], [None] * 3, (None, None)),
             ([], [None, 60.0, 60.0], (True, None)),
             ([], [None, 10.0], (None, None)),
@@ -134,19 +137,32 @@ class TestLimits:
         st.lists(st.integers(0, 60), max_size=4),
     )
     def test_what_it_says_of_credits_is_what_the_batch_does(self, bound, prices, charged):
-        """Submitted one after the other, each told its price: as a real batch would, with the same ``Limits``."""
+        """Submitted one after the other, each of a kind whose price is known: as a real batch would, by its books."""
         items = [item(charged=float(one)) for one in charged]
         limits = Limits(credits=float(bound))
         strikes, after = met(limits, items, prices)["max_credits"]
         if None in prices:
             assert after is None or None not in prices[:after]
             return
+        books = Books(limits)
+        for number, one in enumerate(items):
+            books.record(replace(one, key=f"recorded {number}"))
+        for price in set(prices):
+            books.record(kindred(f"price {price}", State.FAILED, price, charged=0.0))
         sent = 0
-        for price in prices:
-            if limits.stop_reason(items, 0) is not None:
+        for number, price in enumerate(prices):
+            key = f"sent {number}"
+            if books.stop_reason(key, str(price), 0) is not None:
                 break
-            items.append(item(State.RUNNING, estimated=float(price)))
-            if sum(one.credits for one in items) > bound:
-                break  # it is cancelled at once
+            books.start(key, str(price))
+            books.intend(kindred(key, State.INTENT, price))
+            books.record(kindred(key, State.RUNNING, price))
+            assert not books.end(key)
             sent += 1
         assert (strikes, after) == ((False, None) if sent == len(prices) else (True, sent))
+
+
+def kindred(key, state, price, **fields):
+    """An item of a kind that has one price."""
+    told = {} if state is State.INTENT else {"runway_task_id": "t1", "estimated": float(price)}
+    return Item(key, state, "w", kind=str(price), **told, **fields)

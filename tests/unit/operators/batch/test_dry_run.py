@@ -194,6 +194,13 @@ class TestAfterARun:
         assert found["spent_credits"] is None
         assert parts(look(one, on_ambiguous_submit="resubmit")) == {"submit": 1, "keep": 2}
 
+    def test_lost_answers_that_are_sent_again_strike_no_limit(self, batch):
+        one = batch(requests=prompts(*"abcd"))
+        one.gateway.faults = ["drop after accept"] * 3
+        one.to_the_end()
+        assert look(one)["limits"] == [{"name": "max_lost_answers", "bound": 3, "strikes": True, "after": 0}]
+        assert look(one, on_ambiguous_submit="resubmit")["limits"] == []
+
     def test_a_deferral_that_began_for_real_submits_nothing_more(self, batch):
         one = batch(max_in_flight=1)
         trigger = one.begin()
