@@ -63,12 +63,12 @@ def told_to_stop(point, weapon, *, dag_id="chaos_wait_in_worker", **gateway):
     return run
 
 
-def marked_in_worker(state, **gateway):
+def marked_in_worker(state, *, dag_id="chaos_wait_in_worker", **gateway):
     """A person marks the task while its worker waits, or submits; nobody wants the generation any more."""
 
     def run(stage):
         stage.open_gateway(**{"seconds": 90, **gateway})
-        stage.start(dag_id="chaos_wait_in_worker")
+        stage.start(dag_id=dag_id)
         stage.wait_until(lambda: stage.emulator.ledger()["charges"], 60, "a charge")
         stage.mark(state)
         stage.wait_until(stage.seen_cancelled, CANCELLED_WITHIN, "a DELETE")
@@ -261,6 +261,22 @@ FAULT_CASES: dict[str, FaultCase] = {
         ("it is failed; cancelling",),
         cancelled=True,
     ),
+    f"{TO_ITS_SUPERVISOR} during a batch's POST": FaultCase(
+        told_to_stop("during the POST", TO_ITS_SUPERVISOR, dag_id="chaos_batch", **SLOW_CREATE),
+        1,
+        "success",
+        "named by id",
+        2,
+        (*SPARED, "1 of 1 succeeded"),
+    ),
+    "marked failed during a batch's POST": FaultCase(
+        marked_in_worker("failed", dag_id="chaos_batch", **SLOW_CREATE),
+        1,
+        "failed",
+        "cancelled",
+        1,
+        cancelled=True,
+    ),
     "execution_timeout while a worker waits": FaultCase(
         execution_expired, 1, "failed", "cancelled", 1, ("RunwayTaskTimeoutError",), cancelled=True
     ),
@@ -318,6 +334,7 @@ FOR_EVERY_CHANGE = frozenset(
         "worker killed after the journal",
         f"{TO_ITS_SUPERVISOR} while it waits",
         f"{TO_ITS_SUPERVISOR} during the POST",
+        f"{TO_ITS_SUPERVISOR} during a batch's POST",
         "marked failed while a worker waits",
         "cleared while deferred",
         "marked failed while deferred",

@@ -87,7 +87,7 @@ class Ending:
     def clip(self):
         """``found``, or how the task log names it, or that there is none."""
         ids = [charge["runway_task_id"] for charge in self.charges]
-        if self.result and self.result["status"] == "SUCCEEDED" and self.result["id"] in ids:
+        if self.result and self.result.get("status") == "SUCCEEDED" and self.result["id"] in ids:
             return "found"
         if ids and all(charge["status"] == "CANCELLED" for charge in self.charges):
             return "cancelled"

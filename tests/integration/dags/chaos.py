@@ -14,7 +14,7 @@ from pathlib import Path
 from airflow.sdk import DAG, Param
 
 from airflow_runway.hooks import _transport
-from airflow_runway.operators.runway import RunwaySubmitOperator
+from airflow_runway.operators.runway import RunwayBatchOperator, RunwaySubmitOperator
 from airflow_runway.sensors.runway import RunwayTaskSensor
 
 #: Seconds after which a POST that the emulator leaves hanging has surely been accepted.
@@ -146,6 +146,10 @@ class MortalSensor(_Mortal, RunwayTaskSensor):
     """A sensor that may be killed."""
 
 
+class MortalBatch(_Mortal, RunwayBatchOperator):
+    """A batch that may be killed."""
+
+
 SUBMISSION = {
     "runway_conn_id": "{{ params.conn }}",
     "route": "text_to_video",
@@ -192,6 +196,16 @@ with DAG("chaos_execution_timeout", **DAG_ARGUMENTS):
         timeout=timedelta(minutes=5),
         execution_timeout=timedelta(seconds=12),
         **SUBMISSION,
+    )
+
+with DAG("chaos_batch", **DAG_ARGUMENTS):
+    MortalBatch(
+        task_id="generate",
+        runway_conn_id=SUBMISSION["runway_conn_id"],
+        route=SUBMISSION["route"],
+        requests=[SUBMISSION["payload"]],
+        poll_interval=5,
+        timeout=timedelta(minutes=5),
     )
 
 with DAG("chaos_poking_sensor", **DAG_ARGUMENTS):
