@@ -150,7 +150,8 @@ class StopInquiry(Generic[T]):
         return Finding(self._state, fate, self._outcome, is_under_way=not is_done)
 
     def _run(self) -> None:
-        if not self._signal.wait():
+        # Once the block is left, the answer concerns nobody any more.
+        if not self._signal.wait() or self._is_left:
             return
         try:
             self._state = self._ask()

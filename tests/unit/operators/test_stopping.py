@@ -262,6 +262,22 @@ class TestWhoCancels:
         operator.on_kill()
         assert (asked, one.gateway.deleted) == ([], [])
 
+    def test_nor_is_one_that_is_heard_only_after_it(self, tries, monkeypatch, airflow_says):
+        one, wakes, stop = tries(), threading.Event(), StopSignal()
+        asked = airflow_says("failed")
+        monkeypatch.setattr(
+            StopSignal, "wait", lambda signal, seconds=None: wakes.wait(30) and signal.is_given
+        )
+        before, cancel = set(threading.enumerate()), one.gateway.deleted.append
+        with StopInquiry(
+            stop, context_of(one), cancel_on_kill=True, cancel=lambda: cancel("t1"), log=one.log
+        ):
+            stop.give()
+            [thread] = set(threading.enumerate()) - before
+        wakes.set()
+        thread.join(30)
+        assert (asked, one.gateway.deleted) == ([], [])
+
     @pytest.mark.parametrize("remote", ["SUCCEEDED", "FAILED"])
     def test_what_has_ended_is_not_deleted_and_stays_on_record(
         self, tries, monkeypatch, airflow_says, remote
