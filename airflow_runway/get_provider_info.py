@@ -70,8 +70,8 @@ def _connection_type() -> dict[str, Any]:
             },
             "timeout": {
                 "label": "Request timeout",
-                "description": "Seconds that one HTTP answer may take.",
-                "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 60},
+                "description": "Seconds that one HTTP answer may take. Empty: 60, and 120 for a submission.",
+                "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600},
             },
             "allow_insecure_http": {
                 "label": "Allow http://",

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from airflow_runway.core.media.references import Source, references_in
 from airflow_runway.core.media.shape import Shape, shape_of
 from airflow_runway.core.protocol.calls import NoAnswerError
-from airflow_runway.exceptions import runway_errors
 from airflow_runway.hooks._request_media import RequestMedia
 from airflow_runway.hooks._uploads import Uploads
-from airflow_runway.hooks.runway import RunwayHook, _submission
+from airflow_runway.hooks.runway import RunwayHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,18 +51,6 @@ class ReadOnlyHook(RunwayHook):
         """
         self.prepared = super().prepare(payload)
         return self.prepared
-
-    def check_create(self, route: str, body: Mapping[str, Any]) -> None:
-        """Whether a body could be handed to the route, as a submission finds out right before it sends.
-
-        :param route: the route's name.
-        :param body: from :meth:`prepare`.
-        :raises RunwayConfigurationError: it would surely be refused.
-        """
-        with runway_errors():
-            exchange = _submission(self.settings, route, body)
-            next(exchange)
-            exchange.close()
 
     def shape(self, prepared: RequestWithMedia, body: Mapping[str, Any]) -> Shape:
         """What everybody may see of a request.

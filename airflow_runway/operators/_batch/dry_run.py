@@ -19,6 +19,7 @@ from airflow_runway.core.journal.forecast import (
 )
 from airflow_runway.core.journal.item import State
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError, RunwayMediaRefusedError
+from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._dry_run import credits_in_words, end, read_only
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ class _BatchDryRun:
             return self._recorded(request)
         try:
             prepared = self._hook.prepare(request.payload)
-            body = prepared.body()
-            self._hook.check_create(self._route, body)
+            _, body = with_token(self._hook.settings, self._route, prepared.body())
+            self._hook.prepare_create(self._route, body)
             return _Looked(request, "submit", self._hook.shape(prepared, body))
         except RunwayMediaError as error:
             return _broken(request, str(error), may_pass=not isinstance(error, RunwayMediaRefusedError))

@@ -111,6 +111,14 @@ class TestTheFirstNight:
         assert one.gateway.posts == 0
         assert one.store.values == {}
 
+    def test_a_connection_that_cannot_send_is_found_as_a_real_run_finds_it(self, batch, set_connection):
+        one = batch()
+        set_connection(verify="/nowhere/ca.pem")
+        found = look(one)
+        assert parts(found) == {"broken": 3}
+        assert "/nowhere/ca.pem" in found["broken_entries"][0]["reason"]
+        assert found["broken_entries"][0]["stops_the_batch"]
+
     def test_an_unreadable_journal_is_no_empty_one(self, batch):
         one = batch()
         one.store.broken = 1
