@@ -9,18 +9,18 @@ and the provider has no list of prices (decision 8). What is known is what the t
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from airflow_runway.core.journal.item import State
+from airflow_runway.core.journal.bookkeeping import Books
+from airflow_runway.core.journal.item import State, intent
+from airflow_runway.core.journal.limits import Limits
 from airflow_runway.core.media.references import identity_of, references_in, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from airflow_runway.core.journal.item import Item
-    from airflow_runway.core.journal.limits import Limits
     from airflow_runway.core.media.shape import Shape
 
 #: Routes whose price does not depend on what the words say, and the fields that hold words. (Speech is paid by the
@@ -200,55 +200,66 @@ class PriceBook:
         return cls(by_kind)
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A request of a batch that would be submitted."""
+
+    key: str
+    #: What the batch takes its price to depend on: :func:`airflow_runway.core.journal.limits.kind_of`.
+    kind: str
+    #: ``None`` = nobody knows.
+    price: float | None
+
+
 def limits_met(
     limits: Limits,
     items: Sequence[Item],
-    prices: Sequence[float | None],
+    planned: Sequence[Planned],
     *,
-    excused: Container[str] = frozenset(),
+    excused: Collection[str] = frozenset(),
+    now: float,
 ) -> list[LimitForecast]:
-    """Which bounds of a batch would strike, and when.
+    """Which bounds of a batch would strike, and when, each for itself: by the books that a real run keeps.
 
     :param limits: the bounds.
     :param items: everything that is recorded.
-    :param prices: what would be submitted costs, in its order; ``None`` = nobody knows.
+    :param planned: what would be submitted, in its order.
     :param excused: keys of what does not count any more as moderated or lost, say since it is sent again.
+    :param now: wall clock, seconds since the epoch.
     """
+    none = Limits(moderated=0, lost_answers=0, timeout=limits.timeout)
     found: list[LimitForecast] = []
-    counted = Counter(item.state for item in items if item.key not in excused)
-    for name, most, state in (
-        ("max_moderated", limits.moderated, State.MODERATED),
-        ("max_lost_answers", limits.lost_answers, State.INTENT),
+    for name, most, alone in (
+        ("max_moderated", limits.moderated or None, replace(none, moderated=limits.moderated)),
+        ("max_lost_answers", limits.lost_answers or None, replace(none, lost_answers=limits.lost_answers)),
+        ("max_credits", limits.credits, replace(none, credits=limits.credits)),
+        ("max_in_flight", limits.in_flight, replace(none, in_flight=limits.in_flight)),
     ):
-        if prices and most and counted[state] >= most:
-            found.append(_limit(name, most, strikes=True, after=0))
-    if limits.credits is not None:
-        found.append(_credits_met(limits.credits, items, prices))
-    if limits.in_flight is not None:
-        room = max(0, limits.in_flight - sum(item.state is State.RUNNING for item in items))
-        strikes = len(prices) > room
-        found.append(
-            _limit("max_in_flight", limits.in_flight, strikes=strikes, after=room if strikes else None)
-        )
+        if most is None:
+            continue
+        after = _struck_after(alone, items, planned, excused, now)
+        if name in {"max_moderated", "max_lost_answers"} and after is None:
+            continue
+        priced = name != "max_credits" or all(one.price is not None for one in planned[:after])
+        strikes = True if after is not None else (False if priced else None)
+        # With unknown prices before it, it may strike even sooner.
+        found.append({"name": name, "bound": most, "strikes": strikes, "after": after if priced else None})
     return found
 
 
-def _credits_met(bound: float, items: Sequence[Item], prices: Sequence[float | None]) -> LimitForecast:
-    spent = sum(item.credits for item in items)
-    certain = spent_on(items) is not None
-    for number, price in enumerate(prices):
-        if price is None:
-            certain = False
-            continue
-        # Each is started only if its own price still fits.
-        if spent + price > bound:
-            # With unknown prices before it, it may strike even sooner.
-            return _limit("max_credits", bound, strikes=True, after=number if certain else None)
-        spent += price
-    if spent > bound and prices:
-        return _limit("max_credits", bound, strikes=True, after=None)
-    return _limit("max_credits", bound, strikes=False if certain or not prices else None, after=None)
-
-
-def _limit(name: str, bound: float, *, strikes: bool | None, after: int | None) -> LimitForecast:
-    return {"name": name, "bound": bound, "strikes": strikes, "after": after}
+def _struck_after(
+    limits: Limits, items: Sequence[Item], planned: Sequence[Planned], excused: Collection[str], now: float
+) -> int | None:
+    books, recorded = Books(limits), {item.key: item for item in items}
+    for item in items:
+        books.record(item)
+    books.excuse(moderated=excused, lost=excused)
+    for number, one in enumerate(planned):
+        if books.stop_reason(one.key, one.kind, now) is not None:
+            return number
+        books.start(one.key, one.kind)
+        sent = intent(recorded.get(one.key), key=one.key, as_written="", now=now, kind=one.kind)
+        books.intend(sent)
+        books.record(replace(sent, state=State.RUNNING, runway_task_id=one.key, estimated=one.price))
+        books.end(one.key)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from airflow_runway.core.journal.forecast import (
     BatchForecast,
     BrokenEntry,
     KindForecast,
+    Planned,
     PriceBook,
     kind_of,
     limits_met,
@@ -157,10 +159,22 @@ class _BatchDryRun:
             "known_credits": sum(known),
             "without_estimate": len(costs) - len(known),
             "spent_credits": spent_on(items),
-            "limits": limits_met(self._phase.limits, items, costs, excused=self._phase.excused),
+            "limits": limits_met(
+                self._phase.limits,
+                items,
+                self._planned(sent, costs),
+                excused=self._phase.excused,
+                now=time.time(),
+            ),
             "kinds": _kinds(kinds, costs, sent),
             "broken_entries": [one.broken for one in looked if one.broken is not None][:MOST_LISTED],
         }
+
+    def _planned(self, sent: list[_Looked], costs: list[float | None]) -> list[Planned]:
+        return [
+            Planned(self._phase.pin[place].key, self._phase.kind(place), cost)
+            for place, cost in zip((one.request.index for one in sent), costs, strict=True)
+        ]
 
     def _look(self, request: Request, *, waits: bool) -> _Looked:
         if request.payload is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,7 +10,12 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from unit.operators.batch_tries import prompts
 from unit.scripted import KEY
 
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError, RunwayMediaError
+from airflow_runway.exceptions import (
+    RunwayConfigurationError,
+    RunwayError,
+    RunwayJournalError,
+    RunwayMediaError,
+)
 
 PARTS = ("submit", "keep", "save", "wait", "moderated", "lost_answers", "failed", "broken")
 
@@ -223,3 +229,22 @@ class TestAfterARun:
         one.begin()
         look(one, lambda operator, context: operator.deferral_expired(context))
         assert one.gateway.charges == 1
+
+
+@pytest.mark.parametrize(
+    ("bound", "lost"),
+    [({"max_credits": most}, lost) for most in (0, 25, 60, 99, 100, 125, 1_000) for lost in (0, 1, 2)]
+    + [({"max_in_flight": most}, lost) for most in (1, 2, 3, 9) for lost in (0, 1, 2)]
+    + [({"max_lost_answers": most}, lost) for most in (1, 2, 3) for lost in (0, 1, 2)],
+)
+def test_a_limit_strikes_when_it_was_said_to(batch, bound, lost):
+    one = batch(requests=prompts(*"abc"))
+    one.gateway.faults = ["", *["drop after accept"] * lost]
+    one.to_the_end()
+    more = prompts(*"abcdefg")
+    [limit] = look(one, requests=more, **bound)["limits"] or [{"after": None}]
+    one.clear()
+    posts = one.gateway.posts
+    with contextlib.suppress(RunwayError):
+        one.begin(requests=more, **bound)
+    assert one.gateway.posts - posts == (4 if limit["after"] is None else limit["after"])
