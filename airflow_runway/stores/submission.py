@@ -82,9 +82,9 @@ class SubmissionStore:
         self.is_mapped = map_index is not None and map_index >= 0
         self.history = History()
         self._before = History()
-        #: Whether Airflow has said that the task instance was cleared while this try ran: nothing that it writes
-        #: will be found by the next one. An operator that is also being stopped cancels what it has just submitted.
-        self.is_cut_off = False
+        #: Ids that are written down.
+        self._written: set[str] = set()
+        self._is_gone = False
         if self._store is None:
             _warn_once(
                 "no store",
@@ -108,6 +108,15 @@ class SubmissionStore:
         """The submission that the task stands for."""
         return self.history.current
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the next try will not find the generation: the task instance was cleared before it was recorded.
+
+        An operator that is also being stopped cancels it then. What was written down earlier is found, whatever
+        became of later writes.
+        """
+        return self._is_gone and self.record is not None and self.record.runway_task_id not in self._written
+
     def load(self) -> History | Unreadable:
         """What earlier tries recorded; "could not read" is never "nothing there"."""
         if self._store is None:
@@ -118,6 +127,7 @@ class SubmissionStore:
             log.warning("The journal could not be read.", exc_info=True)
             return UNREADABLE
         self.history = found if isinstance(found, History) else History()
+        self._written.update(self.history.ids())
         return found
 
     def was_cleared(self, record: Record | None) -> bool:
@@ -211,13 +221,17 @@ class SubmissionStore:
             try:
                 self._write(history)
             except Exception as error:
-                self.is_cut_off = self.is_cut_off or no_longer_there(error)
+                self._is_gone = self._is_gone or no_longer_there(error)
                 raise
 
         if write_persistently(write):
             return
         runway_task_id = history.current.runway_task_id if history.current else ""
-        if self.is_cut_off:
+        if runway_task_id in self._written:
+            log.warning(
+                "What became of Runway task %s since it was recorded is not in the journal.", runway_task_id
+            )
+        elif self.is_cut_off:
             log.error(
                 "Runway task %s is not in the journal: this task was cleared meanwhile, and its next try does not "
                 "know this id. Note it.",
@@ -235,6 +249,7 @@ class SubmissionStore:
         # Airflow's answer to a write is not looked at by its own client; the record is.
         if self._store.get(KEY) != value:
             raise RuntimeError("the record that came back is another one")
+        self._written.update(history.ids())
 
 
 def kept_for_good() -> dict[str, Any]:

@@ -262,6 +262,29 @@ class TestWhoCancels:
         operator.on_kill()
         assert (asked, one.gateway.deleted) == ([], [])
 
+    def test_what_an_earlier_try_has_recorded_is_not_cut_off_by_a_clear(
+        self, tries, monkeypatch, airflow_says
+    ):
+        one = tries()
+        one.run()
+        one.clear()
+        airflow_says("restarting")
+        operator, write = one.operator(**WAITING), one.store.set
+
+        def cleared_again(*arguments, **fields):
+            one.store.cleared_meanwhile = True
+            operator.on_kill()
+            return write(*arguments, **fields)
+
+        monkeypatch.setattr(one.store, "set", cleared_again)
+        with pytest.raises(RunwayStoppedError, match="t1 runs on, nothing was cancelled"):
+            operator.execute(context_of(one))
+        monkeypatch.undo()
+        one.store.cleared_meanwhile = False
+        assert one.gateway.deleted == []
+        assert "is not in the journal" not in one.log.text
+        assert one.record["runway_task_id"] == "t1"
+
     def test_nor_is_one_that_is_heard_only_after_it(self, tries, monkeypatch, airflow_says):
         one, wakes, stop = tries(), threading.Event(), StopSignal()
         asked = airflow_says("failed")
