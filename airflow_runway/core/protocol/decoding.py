@@ -51,6 +51,11 @@ STATUS_WORDS: Mapping[str, TaskStatus] = {
 #: Epoch seconds; what lies beyond is no point in time of ours.
 _YEAR_3000 = 32_503_680_000
 
+#: Where the id stands in the answer to a create.
+_ID_PLACES = (("data", "task_id"), ("task_id",), ("data", "id"), ("id",))
+#: Strings and marks of JSON, also of a part of it.
+_JSON_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}\[\]:,]')
+
 #: Failure codes known to lead a gateway's free text.
 _CODE_FAMILIES = ("SAFETY", "ASSET", "INTERNAL", "INPUT_PREPROCESSING", "THIRD_PARTY")
 
@@ -87,12 +92,28 @@ def _created_id(value: Any) -> str:
 
 def _id_in_fragment(body: bytes) -> str:
     """The id in an answer that broke off: what was paid for is worth finding."""
-    text = body.decode("utf-8", "replace")
-    for name in ("task_id", "id"):
-        found = re.search(rf'"{name}"\s*:\s*"([^"\\]+)"', text)
-        if found and is_task_id(found[1]):
-            return found[1]
-    return ""
+    found: dict[tuple[str, ...], str] = {}
+    around: list[str] = []
+    name, is_value = "", False
+    for token in _JSON_TOKEN.finditer(body.decode("utf-8", "replace")):
+        match token[0]:
+            case "{" | "[":
+                around.append(name if token[0] == "{" else "[")
+                name, is_value = "", False
+            case "}" | "]":
+                del around[-1:]
+                is_value = False
+            case ":":
+                is_value = True
+            case ",":
+                name, is_value = "", False
+            case _ if is_value:
+                found.setdefault((*around[1:], name), token[1])
+            case _:
+                name = token[1]
+    # Where :func:`_created_id` looks, and nowhere else: there may be ids of other things.
+    candidates = [found.get(place, "") for place in _ID_PLACES]
+    return next((text for text in candidates if is_task_id(text)), "")
 
 
 def decode_task(response: Response, gateway: Gateway, runway_task_id: str) -> RunwayTask | ErrorFacts:

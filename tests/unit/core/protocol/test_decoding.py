@@ -135,6 +135,22 @@ class TestSubmission:
         outcome = decode_submission(answered({"error": "boom"}, 500), RUNWAY, "image_to_video")
         assert (outcome.runway_task_id, outcome.refused) == ("", False)
 
+    @pytest.mark.parametrize(
+        ("body", "found"),
+        [
+            (b'{"user": {"id": "u-9"}, "id": "t1", "es', "t1"),
+            (b'{"data": {"meta": {"id": "m"}, "task_id": "t1", "st', "t1"),
+            (b'{"items": [{"id": "x"}], "id": "t1"', "t1"),
+            (b'{"note": "say \\"id\\": \\"x\\"", "id": "t1", ', "t1"),
+            (b'{"user": {"id": "u-9"}, "id": "t', ""),
+            (b'{"data": [{"id": "x"}, ', ""),
+            (b'{"id": ["x", "y"], ', ""),
+        ],
+    )
+    def test_of_an_answer_that_broke_off_only_the_ids_place_counts(self, body, found):
+        outcome = decode_submission(Response(200, {}, body, truncated=True), RUNWAY, "r")
+        assert outcome.runway_task_id == found
+
     def test_half_an_id_is_no_id(self):
         broken = Response(200, {}, b'{"id": "17f20503-6c', truncated=True)
         outcome = decode_submission(broken, RUNWAY, "r")
