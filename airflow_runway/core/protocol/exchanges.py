@@ -149,8 +149,8 @@ def cancel_task(gateway: Gateway, runway_task_id: str) -> Exchange[CancelOutcome
         return CancelOutcome.NOT_SUPPORTED
     try:
         response = yield Call(gateway.cancel.method, gateway.cancel.address(runway_task_id))
-        # 404: cancelled by somebody else between our two requests.
-        if 200 <= response.status < 300 or response.status == 404:
+        # Not on 404: somebody else may have been quicker, or there is no such route; the next reading tells.
+        if 200 <= response.status < 300:
             return CancelOutcome.CANCELLED
     except NoAnswerError:
         pass  # it may have been taken: the next reading tells

@@ -157,7 +157,13 @@ class TestCancelTask:
             ([SILENCE], [READ], CancelOutcome.UNKNOWN),
             ([says({}, 503)], [READ], CancelOutcome.UNKNOWN),
             ([state("RUNNING"), says(None, 204)], [READ, DELETE], CancelOutcome.CANCELLED),
-            ([state("PENDING"), GONE], [READ, DELETE], CancelOutcome.CANCELLED),
+            (
+                [state("PENDING"), GONE, GONE, GONE],
+                [READ, DELETE, READ, INVOCATION],
+                CancelOutcome.CANCELLED,
+            ),
+            # A relay that has no such route.
+            ([state("RUNNING"), GONE, state("RUNNING")], [READ, DELETE, READ], CancelOutcome.UNKNOWN),
             (
                 [state("RUNNING"), SILENCE, GONE, GONE],
                 [READ, DELETE, READ, INVOCATION],
