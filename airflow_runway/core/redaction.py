@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
-_USER_INFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"'<>]+@")
+#: To the last ``@``, quotes and all: a password may hold any of them.
+_USER_INFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/]+@")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^\s,\"']{0,100},[^\s\"']*")
 _KEY = re.compile(r"(?i)\b(bearer\s+|key_|sk-)[\w.~+/-]{6,}=*")
 #: A signature outside a URL, e.g. in a storage library's complaint about a path.

@@ -10,6 +10,7 @@ from airflow_runway.core.redaction import redact
     [
         ("see https://cdn.example/a.mp4?_jwt=eyJhbGciOi now", "see https://cdn.example/a.mp4?… now"),
         ("https://user:pass@host/x", "https://***@host/x"),
+        ('url="http://user:a\'b<c@d@host:3128" no', 'url="http://***@host:3128" no'),
         ("bad data:image/png;base64,AAAABBBB here", "bad data:image/png,… here"),
         ("Authorization: Bearer abcdef0123456789", "Authorization: Bearer ***"),
         ("key_0123456789abcdef is wrong", "key_*** is wrong"),
