@@ -90,7 +90,7 @@ def elsewhere(hook: SubmittingHook, decision: Elsewhere) -> RunwayJournalError:
     elif record.account.origin == hook.account.origin:
         accepted += (
             f" at {record.account.origin}, is not known there with the API key that the connection holds now; "
-            "it was accepted with another one"
+            "it was accepted with another one, or under another path of the Base URL"
         )
     else:
         accepted += (

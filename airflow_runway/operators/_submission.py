@@ -167,7 +167,7 @@ class JournalledSubmission:
             unwanted = dict.fromkeys((*record.replaces, *current.replaces))
             changes["replaces"] = tuple(old for old in unwanted if old != record.runway_task_id)
         if record.is_open or cleared:
-            changes |= {"phase": Phase.SUBMITTED, "outcome": "", "refused": False}
+            changes |= {"phase": Phase.SUBMITTED, "outcome": ""}
         if cleared:
             # From here on it is an ordinary wait again, with a deadline of its own.
             changes |= {"anchored_at": time.time(), "max_tries": self._store.max_tries}
@@ -182,7 +182,9 @@ class JournalledSubmission:
                 "Runway task %s, which an earlier request of this task made, is not cancelled: %s. It may run on and "
                 "is charged; note its id.",
                 decision.leaves,
-                "the index of a mapped task may have moved, so that it is another one's"
+                "only an error named it, so that it may be another task's"
+                if self._store.history.is_doubtful(decision.leaves)
+                else "the index of a mapped task may have moved, so that it is another one's"
                 if self._store.is_mapped
                 else "the connection's account is another one now, or it is not known which it was",
             )

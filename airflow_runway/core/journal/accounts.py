@@ -1,13 +1,15 @@
 """Which account accepted a generation: recorded, so that "unknown id" is taken for "gone" only there (decision 16).
 
-A record keeps the origin of the Base URL, and a salted digest of the key: enough to tell whether the key of today is
-the one of then, and nothing from which the key could be had. The salt is chance, and comes from outside.
+A record keeps the origin of the Base URL, and a salted digest of the key and of the Base URL's path: enough to tell
+whether those of today are those of then, and nothing from which either could be had. The salt is chance, and
+comes from outside.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +29,7 @@ class AccountMatch(Enum):
     """Whether an account is that of a record."""
 
     SAME = "same"
-    #: Another origin, or another key: a new key of the same account looks like this too.
+    #: Another Base URL, or another key: a new key of the same account looks like this too.
     OTHER = "other"
     #: The record says nothing about it: it was written by 0.1.0.
     UNKNOWN = "unknown"
@@ -41,7 +43,7 @@ class Account:
     origin: str
     #: Random text, without which equal keys would have equal digests.
     salt: str
-    #: Of the key.
+    #: Of the key, and of the path of the Base URL.
     digest: str
 
     def as_json(self) -> dict[str, str]:
@@ -84,7 +86,10 @@ class AccountInUse:
 
         :param salt: random text.
         """
-        digest = hmac.new(salt.encode(), self.api_key.encode(), hashlib.sha256).hexdigest()
+        parts = urlsplit(self.base_url)
+        # The path too: behind a relay it may say whose account it is. It may be secret, so it is not kept.
+        secret = json.dumps([self.api_key, parts.path.rstrip("/"), parts.query])
+        digest = hmac.new(salt.encode(), secret.encode(), hashlib.sha256).hexdigest()
         return Account(self.origin, salt, digest[:_DIGEST_LENGTH])
 
     def compared_with(self, recorded: Account | None) -> AccountMatch:

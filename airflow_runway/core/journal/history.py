@@ -118,6 +118,15 @@ class History:
         records = (*self.earlier, *filter(None, (self.current,)))
         return (*self.previous, *(record.runway_task_id for record in records if record.runway_task_id))
 
+    def is_doubtful(self, runway_task_id: str) -> bool:
+        """Whether only an error has named an id.
+
+        :param runway_task_id: the id.
+        """
+        return any(
+            record.runway_task_id == runway_task_id and record.is_doubtful for record in self.newest_first()
+        )
+
     def as_json(self) -> dict[str, Any]:
         """The history as plain JSON values."""
         return {

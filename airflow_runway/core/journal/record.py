@@ -38,7 +38,7 @@ class Record:
     sent_at: float
     #: Of the generation. In an intent: the id that stood in an answer which was an error.
     runway_task_id: str = ""
-    #: Of an intent with an id: whether the answer was a refusal, but for that id.
+    #: Of an id that stood in an error: whether that was a refusal, but for the id. It stays when the id is taken up.
     refused: bool = False
     #: Wall clock from which a deadline is counted: the POST, or a clear since.
     anchored_at: float = 0.0
@@ -63,6 +63,11 @@ class Record:
     def is_open(self) -> bool:
         """Whether nobody knows if it was accepted."""
         return self.phase is Phase.INTENT
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether only an error has named its id, so that the generation may be another task's."""
+        return bool(self.runway_task_id) and (self.is_open or self.refused)
 
     def as_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""

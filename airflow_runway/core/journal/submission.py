@@ -17,11 +17,13 @@ accepted           same     no       unreadable    any             any         a
 any                any      any      unreadable    any             any         any     try later
 named              same     any      gone          same            fail        any     refuse
 named, refused     same     any      gone          same            any         any     submit
+named, refused     changed  any      alive         any             any         any     submit, leaving
 any                changed  any      alive         any             any         no      submit, replacing
 any                changed  any      alive         any             any         yes     submit, leaving
 failed             any      any      gone          any             any         any     submit
 any                changed  any      gone          other, unknown  any         any     submit, leaving
 any                changed  any      any           any             any         any     submit
+named, refused     same     yes      alive         any             regenerate  any     submit, leaving
 any                same     yes      alive         any             regenerate  no      submit, replacing
 any                same     yes      alive         any             regenerate  yes     submit, leaving
 any                same     yes      gone          other, unknown  regenerate  any     submit, leaving
@@ -45,7 +47,8 @@ key), or where 0.1.0 recorded none, nothing follows from it. Where the id can be
 "nothing there". "Elsewhere" sends nothing either: the generation is out of sight from here. A plain re-attach does
 not even need to know the remote state, since waiting tolerates trouble. "Replacing" cancels the old generation once
 the new one is recorded, and not before (decision 18); "leaving" lets it run on and says so: a mapped task's index may
-have moved, so that the old one is a sibling's, and what another account runs cannot be cancelled from here.
+have moved, so that the old one is a sibling's, and what another account runs cannot be cancelled from here. An id
+that only an error has named may be another task's altogether ("you have one running already"): it is not cancelled.
 
 Lost answers of other requests are no reason to send nothing, but they are kept and named at every start, until they
 are resolved.
@@ -234,6 +237,6 @@ def _after_look(
 
 def _another(record: Record, remote: Remote, *, mapped: bool, knows: bool) -> Submit:
     """The recorded generation is not what is wanted now."""
-    if remote is Remote.ALIVE and not mapped:
+    if remote is Remote.ALIVE and not mapped and not record.is_doubtful:
         return Submit(replaces=record.runway_task_id)
     return Submit(leaves=record.runway_task_id if remote is Remote.ALIVE or not knows else "")

@@ -81,7 +81,7 @@ def elsewhere(ids: Sequence[str], origin: str, recorded: Account | None) -> str:
     if recorded is None:
         was = "recorded by version 0.1.0, which did not note the account"
     elif recorded.origin == origin:
-        was = "accepted there with another API key than the connection holds now"
+        was = "accepted there with another API key, or under another path, than the connection has now"
     else:
         was = f"accepted at {recorded.origin}, which the connection's Base URL was then"
     return (

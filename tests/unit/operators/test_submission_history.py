@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from unit.operators.memory import Crash, MemoryTaskInstance
+from unit.operators.memory import Crash, MemoryTaskInstance, _says
 from unit.operators.tries import PAYLOAD
 from unit.samples import written_by_0_1_0
 
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
+    RunwayError,
     RunwayJournalError,
     RunwayRequestRefusedError,
     RunwayTaskCancelledError,
@@ -267,6 +268,50 @@ class TestReplacing:
         assert one.gateway.deleted == []
         assert one.history.ids() == ("t1", "t2")
         assert "Runway task t1, which an earlier request of this task made, is not cancelled" in one.log.text
+
+
+class TestAnIdThatIsAnothers:
+    """A limit, or a refusal, names a task of the account that this one has not made."""
+
+    @pytest.fixture
+    def named(self, tries):
+        def begin(status):
+            one = tries()
+            one.gateway.add("sibling", "RUNNING")
+            create, said = one.gateway._create, []
+
+            def naming():
+                if said:
+                    return create()
+                said.append(1)
+                one.gateway.posts += 1
+                return _says({"error": "You already have a running task", "task_id": "sibling"}, status)
+
+            one.gateway._create = naming
+            with pytest.raises(RunwayError, match="sibling"):
+                one.run()
+            return one
+
+        return begin
+
+    @pytest.mark.parametrize("status", [400, 429, 502])
+    def test_it_is_not_cancelled_when_the_request_changes(self, named, status):
+        one = named(status)
+        assert one.run(payload=OTHER) == "t2"
+        assert one.gateway.deleted == []
+        assert (
+            "sibling, which an earlier request of this task made, is not cancelled: only an error"
+            in one.log.text
+        )
+
+    @pytest.mark.parametrize("status", [400, 429])
+    def test_nor_after_a_refusal_that_named_it_was_taken_up(self, named, status):
+        one = named(status)
+        one.clear()
+        assert one.run() == "sibling"
+        one.clear()
+        assert one.run(on_clear="regenerate") == "t2"
+        assert one.gateway.deleted == []
 
 
 class TestAccounts:

@@ -159,11 +159,18 @@ class TestWhatMoneyHangsOn:
                     yield record, case, decision
 
     def test_nothing_is_submitted_beside_a_live_generation_that_nobody_hears_of(self):
-        for record, (_, _, _, remote, _, _, mapped), decision in self.submitting():
+        for record, (word, _, _, remote, _, _, mapped), decision in self.submitting():
             if record.runway_task_id:
                 assert remote in {"alive", "done", "failed", "gone"}
                 if remote == "alive":
-                    assert (decision.leaves if mapped == "yes" else decision.replaces) == "t1"
+                    is_left = mapped == "yes" or word in {"named", "refused"}
+                    assert (decision.leaves if is_left else decision.replaces) == "t1"
+
+    def test_what_only_an_error_has_named_is_never_cancelled(self):
+        for record, _, decision in self.submitting():
+            assert not (record.is_doubtful and decision.replaces)
+        taken_up = replace(RECORD, refused=True)
+        assert decide(taken_up, "other", cleared=False, remote=Remote.ALIVE) == Submit(leaves="t1")
 
     def test_nothing_is_cancelled_in_a_mapped_task_or_where_it_was_not_seen_to_run(self):
         for _, (_, _, _, remote, _, _, mapped), decision in self.submitting():

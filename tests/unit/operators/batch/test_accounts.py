@@ -13,7 +13,11 @@ from airflow_runway.exceptions import RunwayError, RunwayJournalError
 
 NEW_KEY = "key_fedcba9876543210fedcba9876543210"
 CHANGES = [
-    pytest.param({"password": NEW_KEY}, "with another API key than the connection holds now", id="key"),
+    pytest.param(
+        {"password": NEW_KEY},
+        "with another API key, or under another path, than the connection has now",
+        id="key",
+    ),
     pytest.param(
         {"host": "https://relay.example/path"},
         "at https://api.dev.runwayml.com, which the connection's Base URL was then",
