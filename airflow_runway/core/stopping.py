@@ -68,6 +68,15 @@ def left_running(generations: str, state: str | None, *, known: str = "A retry p
     )
 
 
+def nothing_runs() -> ErrorFacts:
+    """The error of a batch that was stopped while none of its generations ran."""
+    return ErrorFacts(
+        ErrorKind.STOPPED,
+        "This batch was told to stop while none of its generations ran, so nothing more was sent. A retry goes on "
+        "with it; where no retry is left, clear this task.",
+    )
+
+
 def nothing_sent() -> ErrorFacts:
     """The error of a task that was stopped before it sent its request."""
     return ErrorFacts(

@@ -76,7 +76,7 @@ def settlement_of(
             f"Runway task {task.id} is no longer known to the server: it was cancelled or deleted.",
             task=task,
         )
-    if error is not None and error.kind is ErrorKind.TASK_LOST and task.status is not TaskStatus.GONE:
+    if error is not None and error.kind is ErrorKind.TASK_LOST and task.status.is_sighting:
         # Seen again: the trigger looked while the connection was another one.
         return Settlement(item)
     if error is not None and error.kind in _ENDS_WITHOUT_A_RESULT:

@@ -82,7 +82,9 @@ def dry_run_of(operator: BatchSteps, context: Context) -> NoReturn:
     requests = operator._requests()
     report.check_names(len(requests))
     phase.pin_list(requests, regenerate=operator.on_clear == "regenerate")
-    found = _BatchDryRun(operator.route, phase, hook, requests).forecast()
+    found = _BatchDryRun(
+        operator.route, phase, hook, requests, is_mapped=operator._runs_mapped(context)
+    ).forecast()
     log = operator.log
     headline = (
         f"Dry run: {found['submit']} of {found['total']} would be submitted "
@@ -122,9 +124,16 @@ def _limit_in_words(name: str, bound: float, strikes: bool | None, after: int | 
 
 class _BatchDryRun:
     def __init__(
-        self, route: str, phase: BatchPhase, hook: ReadOnlyHook, requests: Sequence[Request]
+        self,
+        route: str,
+        phase: BatchPhase,
+        hook: ReadOnlyHook,
+        requests: Sequence[Request],
+        *,
+        is_mapped: bool,
     ) -> None:
         self._route, self._phase, self._hook, self._requests = route, phase, hook, requests
+        self._is_mapped = is_mapped
 
     def forecast(self) -> BatchForecast:
         waiting = set(self._phase.waiting())
@@ -154,7 +163,7 @@ class _BatchDryRun:
             "lost_answers": fates["lost_answers"],
             "failed": fates["failed"],
             "broken": fates["broken"],
-            "cancel": sum(item.state is State.RUNNING for item in self._phase.off_list()),
+            "cancel": self._would_be_cancelled(),
             "estimated_credits": sum(known) if len(known) == len(costs) else None,
             "known_credits": sum(known),
             "without_estimate": len(costs) - len(known),
@@ -169,6 +178,11 @@ class _BatchDryRun:
             "kinds": _kinds(kinds, costs, sent),
             "broken_entries": [one.broken for one in looked if one.broken is not None][:MOST_LISTED],
         }
+
+    def _would_be_cancelled(self) -> int:
+        if not self._phase.may_cancel_others(is_mapped=self._is_mapped):
+            return 0
+        return sum(item.state is State.RUNNING for item in self._phase.off_list())
 
     def _planned(self, sent: list[_Looked], costs: list[float | None]) -> list[Planned]:
         return [

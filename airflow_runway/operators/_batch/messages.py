@@ -79,7 +79,7 @@ def elsewhere(ids: Sequence[str], origin: str, recorded: Account | None) -> str:
     :param recorded: whose account accepted them; ``None`` = not known.
     """
     if recorded is None:
-        was = "recorded by version 0.1.0, which did not note the account"
+        was = "recorded by version 0.1.0, which did not note the account, or are cancelled or deleted"
     elif recorded.origin == origin:
         was = "accepted there with another API key, or under another path, than the connection has now"
     else:
@@ -87,8 +87,9 @@ def elsewhere(ids: Sequence[str], origin: str, recorded: Account | None) -> str:
     return (
         f"Nothing was sent and nothing was charged: {len(ids)} generations of this batch are not known at {origin}; "
         f"they were {was}. They may run on and be charged there. A retry looks again: give the connection its "
-        "earlier key and Base URL back until this task has ended. To give them up and pay for others, clear this "
-        'task with on_clear="regenerate".' + still_running(ids)
+        "earlier key and Base URL back until this task has ended, if they have changed. To give them up, clear this "
+        'task with on_clear="regenerate", which pays for the whole list again, also for what succeeded.'
+        + still_running(ids)
     )
 
 
@@ -99,5 +100,13 @@ def still_running(ids: Sequence[str]) -> str:
     """
     if not ids:
         return ""
+    return f" Not known to have ended, and charged if they finish: {listed(ids)}."
+
+
+def listed(ids: Sequence[str]) -> str:
+    """Ids, as many as a person reads.
+
+    :param ids: Runway task ids.
+    """
     more = f" and {len(ids) - _IDS_TOLD} more" if len(ids) > _IDS_TOLD else ""
-    return f" Not known to have ended, and charged if they finish: {', '.join(ids[:_IDS_TOLD])}{more}."
+    return f"{', '.join(ids[:_IDS_TOLD])}{more}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from airflow_runway.exceptions import (
     RunwayOutOfCreditsError,
     RunwaySubmissionError,
 )
-from airflow_runway.operators._batch.settling import GONE_FOR_GOOD, READS_AT_ONCE, SettlingItems
+from airflow_runway.operators._batch.settling import GONE_FOR_GOOD, SettlingItems
 from airflow_runway.operators._callback_token import with_token
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class BatchPhase(SettlingItems):
             with self._lock:
                 exceeds = self._books.end(key)
                 item = self._store.get(key)
-        if exceeds and item is not None and not self.stopped:
+        if exceeds and item is not None:
             self._over_budget(item)
 
     def _prepare_and_send(self, place: int) -> None:
@@ -213,16 +213,11 @@ class BatchPhase(SettlingItems):
             self.put(item.ended(State.FAILED, note=note))
 
     def cancel_quietly(self, why: str) -> None:
-        """Cancel everything that runs, over a session of its own; trouble is logged.
+        """Cancel everything that runs, over a session of its own, and record what is gone; trouble is logged.
 
         :param why: a sentence for the record.
         """
         try:
-            hook = self._hook.detached(KILL_CLEANUP_TIMEOUT)
-            with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-                outcomes = list(pool.map(hook.cancel_task, [item.runway_task_id for item in self.running()]))
-            self._log.info(
-                "%s Cancelling %d generations: %s.", why, len(outcomes), Counter(map(str, outcomes))
-            )
+            self.cancel(self.running(), why, self._hook.detached(KILL_CLEANUP_TIMEOUT))
         except Exception as error:
             self._log.warning("%s Not everything could be cancelled: %s", why, error)

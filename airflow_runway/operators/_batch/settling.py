@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_runway import telemetry
+from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.settlement import Begins, Settlement, settlement_of
 from airflow_runway.core.limits import RESULT_ATTEMPTS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_runway.core.journal.limits import Limits, StopReason
-    from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.hooks._ports import CancelsTasks, SubmittingHook
     from airflow_runway.stores.batch import BatchStore
     from airflow_runway.telemetry import Log
     from airflow_runway.triggers._events import ErrorEvent
@@ -113,7 +114,14 @@ class SettlingItems(BatchItems):
         except RunwayError as trouble:
             self._log.warning("%s", trouble)
             return Settlement(item)
-        return settlement_of(item, task, error_in(event), to_be_saved=to_be_saved, begins=begins)
+        error = error_in(event)
+        if error is not None and error.kind is ErrorKind.TASK_LOST and task.status.is_sighting:
+            self._log.warning(
+                "Runway task %s is known here, and was not where the trigger looked: do worker and triggerer have "
+                "the same connection?",
+                item.runway_task_id,
+            )
+        return settlement_of(item, task, error, to_be_saved=to_be_saved, begins=begins)
 
     def cancel_at_deadline(self, deadline: float) -> None:
         """Cancel what has not ended, and count it.
@@ -123,7 +131,7 @@ class SettlingItems(BatchItems):
         for item in self.cancel(self.running(), "The batch's deadline has passed."):
             telemetry.count_ending(GaveUp(timed_out(Wait(item.runway_task_id, deadline))))
 
-    def cancel(self, items: Sequence[Item], why: str) -> list[Item]:
+    def cancel(self, items: Sequence[Item], why: str, over: CancelsTasks | None = None) -> list[Item]:
         """Cancel generations, several at once.
 
         What has ended meanwhile is left for :meth:`settle`. What could not be cancelled goes on, and is charged: it
@@ -131,11 +139,13 @@ class SettlingItems(BatchItems):
 
         :param items: what to cancel.
         :param why: a sentence for the record.
+        :param over: another hook than the usual one.
         :returns: those of which nothing comes any more.
         """
+        hook = over or self._hook
 
         def gone(item: Item) -> bool:
-            outcome = self._hook.cancel_task(item.runway_task_id)
+            outcome = hook.cancel_task(item.runway_task_id)
             self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
             if outcome in GONE_FOR_GOOD:
                 note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
@@ -153,11 +163,10 @@ class SettlingItems(BatchItems):
 
         :param is_mapped: whether the task is one of several that are mapped.
         """
-        keys = {pinned.key for pinned in self.pin}
-        others = [item for item in self.running() if item.key not in keys]
+        others = [item for item in self.off_list() if item.state is State.RUNNING]
         if not others:
             return
-        if is_mapped or not all(pinned.content for pinned in self.pin):
+        if not self.may_cancel_others(is_mapped=is_mapped):
             self._log.warning(
                 "Requests have left the list, and their generations run on, since %s.%s",
                 "this task is mapped" if is_mapped else "not every entry of the list could be read",
@@ -165,6 +174,13 @@ class SettlingItems(BatchItems):
             )
             return
         self.cancel(others, "Its request is no longer in the list.")
+
+    def may_cancel_others(self, *, is_mapped: bool) -> bool:
+        """Whether what runs for requests that have left the list is cancelled.
+
+        :param is_mapped: see :meth:`cancel_others`.
+        """
+        return not is_mapped and all(pinned.content for pinned in self.pin)
 
     def frees_at(self) -> float | None:
         """Wall clock at which a lost answer stops counting as unfinished; ``None`` = there is none."""

@@ -61,7 +61,7 @@ class BatchSteps(RunwayOperatorBase):
         store.load()
         # A dry run looks ahead to the next clear.
         is_cleared = store.is_cleared or is_asked_for(self.is_dry_run)
-        confirm_account(self.hook, store, gives_up=is_cleared and self.on_clear == "regenerate")
+        confirm_account(self.hook, store, self.log, gives_up=is_cleared and self.on_clear == "regenerate")
         self._phase = BatchPhase(
             self.hook,
             store,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_runway.core.stopping import Fate, left_running
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_runway.core.stopping import Fate, left_running, nothing_runs
 from airflow_runway.exceptions import RunwayBatchError, error_of
+from airflow_runway.operators._batch.messages import listed, still_running
 from airflow_runway.operators._batch.steps import BatchSteps
-from airflow_runway.operators._stopping import StopInquiry, StopSignal
+from airflow_runway.operators._stopping import Finding, StopInquiry, StopSignal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,9 @@ class StoppableBatch(BatchSteps):
     _signal: StopSignal | None = None
     _inquiry: StopInquiry[None] | None = None
     _was_told_to_stop = False
+    #: What Airflow said, and whether it was asked already.
+    _finding: Finding[None] | None = None
+    _is_answered = False
 
     @contextmanager
     def _stoppable(self, context: Context) -> Iterator[None]:
@@ -45,7 +51,11 @@ class StoppableBatch(BatchSteps):
                 cancel=self._cancel_what_runs,
                 log=self.log,
             ) as self._inquiry:
-                yield
+                try:
+                    yield
+                except (TaskDeferred, Exception) as error:
+                    self._met_at_the_end(error)
+                    raise
         finally:
             # Operators are copied, and neither of these can be.
             self._signal = self._inquiry = None
@@ -68,25 +78,52 @@ class StoppableBatch(BatchSteps):
         if self._phase is not None:
             self._phase.cancel_quietly(_WHY)
 
+    def _met_at_the_end(self, error: BaseException) -> None:
+        """A phase ends; a stop that nobody has met yet counts now.
+
+        :param error: how it ends.
+        :raises RunwayError: instead of a deferral, see :meth:`_end_stopped`.
+        """
+        phase = self._phase
+        if phase is None or not self._was_told_to_stop or self._is_answered:
+            return
+        if isinstance(error, TaskDeferred):
+            self._end_stopped(phase)
+        # With trouble of its own the phase says that, but what nobody wants any more is cancelled all the same.
+        if phase.running() and self._state_if_over() is not None:
+            phase.cancel_quietly(_WHY)
+
+    def _state_if_over(self) -> str | None:
+        """What Airflow says of the task if it is over, and generations are to be cancelled."""
+        self._is_answered = True
+        self._finding = self._inquiry.finding() if self._inquiry is not None else None
+        is_over = self._finding is not None and self._finding.fate is Fate.ARE_CANCELLED
+        return self._finding.state if self._finding is not None and is_over else None
+
     def _end_stopped(self, phase: BatchPhase) -> NoReturn:
         """The end of a batch that was told to stop, everything that it sent being recorded.
 
         :param phase: its items.
         :raises RunwayStoppedError: what runs goes on, and a retry waits for it.
-        :raises RunwayBatchError: the task is over; what ran is cancelled.
+        :raises RunwayBatchError: the task is over; what ran is cancelled, or named.
         """
-        finding = self._inquiry.finding() if self._inquiry is not None else None
-        running = phase.running()
-        if finding is None or finding.fate is Fate.RUN_ON:
-            facts = left_running(
-                f"A batch with {len(running)} unfinished Runway tasks", finding.state if finding else None
+        state = self._state_if_over()
+        if state is None:
+            ids = [item.runway_task_id for item in phase.running()]
+            said = self._finding.state if self._finding is not None else None
+            facts = (
+                left_running(f"A batch with {len(ids)} unfinished Runway tasks ({listed(ids)})", said)
+                if ids
+                else nothing_runs()
             )
             self.log.warning("%s", facts)
             raise error_of(facts)
-        if running and not finding.is_under_way:
-            # Accepted since the thread had its answer; what is cancelled twice is found to be gone.
+        if phase.running():
+            # Accepted since the thread had its answer, or it is not done yet; what is gone is found to be.
             phase.cancel_quietly(_WHY)
+        left = [item.runway_task_id for item in phase.running()]
         raise RunwayBatchError(
-            f"This task was ended while it ran, Airflow says that it is {finding.state}. What was running is "
-            "cancelled; when the task is cleared, what succeeded is kept."
+            f"This task was ended while it ran, Airflow says that it is {state}. What was running is cancelled"
+            + (f", but for {len(left)}.{still_running(left)}" if left else ".")
+            + " When the task is cleared, what succeeded is kept."
         )
