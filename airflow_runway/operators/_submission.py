@@ -90,7 +90,7 @@ class JournalledSubmission:
             request = self._hook.fingerprint(route, prepared.identity)
         found = history.matching(request) if isinstance(history, History) else history
         decision = self._decide(found, request, policy)
-        about = getattr(decision, "record", None)
+        about = None if isinstance(decision, Submit | TryLater) else decision.record
         told = still_open(record for record in records if record.is_open and record is not about)
         if told:
             self._log.warning("%s", told)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from airflow_runway.core.journal.record import read_id, read_number
 from airflow_runway.core.redaction import redact
 
 #: Items in one entry of the state store. An item has 2,200 bytes at the very most; an entry may have 65,535.
@@ -147,15 +148,15 @@ def read_item(value: Any) -> Item:
     try:
         known = {name: part for name, part in value.items() if name in _DEFAULTS}
         known["state"] = State(known["state"])
-        known["previous"] = tuple(str(one) for one in known.get("previous", ()))
+        known["previous"] = tuple(map(read_id, known.get("previous", ())))
         # 0.1.0 knew no other keys than those by content.
         known.setdefault("content", known["key"].rpartition(".")[0])
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("no item") from error
     for name in _NUMBERS & set(known):
-        part = known[name]
-        if part is not None and (isinstance(part, bool) or not isinstance(part, int | float)):
-            raise ValueError("no item")
+        if known[name] is not None:
+            read_number(known[name])
+    known["runway_task_id"] = read_id(known.get("runway_task_id"))
     try:
         return Item(**known)
     except TypeError as error:
