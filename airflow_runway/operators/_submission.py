@@ -34,6 +34,7 @@ from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
+from airflow_runway.stores.folder import JournalFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,8 +97,11 @@ class JournalledSubmission:
             self._log.warning("%s", told)
         self._tell_of_current(found)
         if isinstance(decision, TryLater):
+            if isinstance(self._store.trouble, RunwayConfigurationError):
+                raise self._store.trouble
+            why = f": {self._store.trouble}" if isinstance(self._store.trouble, JournalFolderError) else ""
             raise RunwayJournalError(
-                f"Nothing was sent and nothing was charged: {decision.reason}. A retry looks again."
+                f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
             )
         if isinstance(decision, Elsewhere):
             raise elsewhere(self._hook, decision)

@@ -22,7 +22,7 @@ from airflow_runway.exceptions import (
     RunwayTransientFailureError,
 )
 from airflow_runway.hooks import _transport
-from airflow_runway.stores import submission
+from airflow_runway.stores import history
 
 
 class TestJournal:
@@ -155,7 +155,7 @@ class TestJournal:
 
     def test_without_a_store_it_warns_once(self, tries, monkeypatch):
 
-        monkeypatch.setattr(submission, "_warned", set())
+        monkeypatch.setattr(history, "_warned", set())
         one = tries()
         context = {"ti": MemoryTaskInstance(one.crash_point)}
         with pytest.warns(RuntimeWarning, match="no task_state_store"):
