@@ -34,7 +34,7 @@ from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
-from airflow_runway.stores.folder import JournalFolderError
+from airflow_runway.stores.files import JournalFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

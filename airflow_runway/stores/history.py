@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_runway.core.journal.entries import Word, as_json, changes, file_name, history_of
 from airflow_runway.core.journal.history import History, Unreadable, read_history
 from airflow_runway.exceptions import RunwayConfigurationError
-from airflow_runway.stores.folder import JournalFolderError, TakenError, folder_of
+from airflow_runway.stores.files import JournalFolderError, TakenError
+from airflow_runway.stores.folder import folder_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -173,7 +174,7 @@ class InFolder:
         self._known = history
 
     def _intend(self, change: Change) -> None:
-        value = as_json(change, owner=secrets.token_hex(12), now=time.time())
+        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time())
         name = file_name(self._highest + 1, change.word)
         try:
             self._folder.create(name, value)
@@ -184,7 +185,7 @@ class InFolder:
             raise RuntimeError("the file that came back is another one")
 
     def _tell(self, change: Change) -> None:
-        value = as_json(change, owner=secrets.token_hex(12), now=time.time())
+        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time())
         for number in range(self._highest + 1, self._highest + 1 + _NUMBERS_TRIED):
             try:
                 self._folder.create(file_name(number, change.word), value)

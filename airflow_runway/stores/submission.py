@@ -194,13 +194,15 @@ class SubmissionStore:
         history = self._followed_by(record)
         return self._put(history.with_current(replace(record, **changes)))
 
-    def close(self, outcome: str) -> None:
+    def close(self, outcome: str, charged: float | None = None) -> None:
         """Record how the task ended.
 
         :param outcome: one word.
+        :param charged: credits, where the gateway told.
         """
         if self.record is not None and not self.record.is_open:
-            self.put(phase=Phase.CLOSED, outcome=outcome, max_tries=self.max_tries)
+            known = {} if charged is None else {"charged_credits": charged}
+            self.put(phase=Phase.CLOSED, outcome=outcome, max_tries=self.max_tries, **known)
 
     def _followed_by(self, record: Record) -> History:
         history = self.history.followed_by(record)

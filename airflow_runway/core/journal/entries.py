@@ -22,7 +22,7 @@ A submission is known by the moment of its POST and its request's fingerprint, w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +45,17 @@ class Word(StrEnum):
     CLOSED = "closed"
     FORGOTTEN = "forgotten"
     TAKEN_UP = "taken-up"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """A task instance, by Airflow's names for it."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    #: ``None`` where the task is not mapped.
+    map_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +94,43 @@ def number_in(name: str) -> int | None:
     return int(found[1]) if found and found[2] in set(Word) else None
 
 
-def as_json(change: Change, *, owner: str, now: float) -> dict[str, Any]:
+def as_json(change: Change, task: TaskKey, *, owner: str, now: float) -> dict[str, Any]:
     """A file's content, as plain JSON values.
 
     :param change: what it says.
+    :param task: whose submission it is; a folder's name may not tell.
     :param owner: random text of whoever writes it.
     :param now: wall clock, seconds since the epoch.
     """
     return {
         "version": VERSION,
         "word": change.word.value,
+        "task": asdict(task),
         "owner": owner,
         "written_at": now,
         "is_current": change.is_current,
         "record": change.record.as_json(),
     }
+
+
+def task_in(value: Any) -> TaskKey:
+    """The task instance in a file's content.
+
+    :param value: what :func:`as_json` gave.
+    :raises ValueError: it is no entry.
+    """
+    try:
+        task = value["task"]
+        key = TaskKey(task["dag_id"], task["run_id"], task["task_id"], task["map_index"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("it is no entry of a journal") from error
+    names = (key.dag_id, key.run_id, key.task_id)
+    is_index = key.map_index is None or (
+        isinstance(key.map_index, int) and not isinstance(key.map_index, bool)
+    )
+    if not is_index or not all(isinstance(name, str) for name in names):
+        raise ValueError("it is no entry of a journal")
+    return key
 
 
 def read_entry(number: int, value: Any) -> Entry:

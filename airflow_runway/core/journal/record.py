@@ -48,6 +48,8 @@ class Record:
     max_tries: int | None = None
     #: The most it may cost, in credits.
     estimated_credits: float | None = None
+    #: What it did cost, in credits; ``None`` where the gateway did not tell, or nobody has looked.
+    charged_credits: float | None = None
     #: Random text in the callback URL, by which a lost answer can be recognised.
     token: str = ""
     #: Who was asked; ``None`` where 0.1.0 wrote the record, which did not note it.
@@ -112,9 +114,10 @@ def _common(value: Mapping[str, Any]) -> dict[str, Any]:
         "runway_task_id": read_id(value.get("runway_task_id")),
         "anchored_at": read_number(value.get("anchored_at") or value["sent_at"]),
         "max_tries": value.get("max_tries"),
-        "estimated_credits": None
-        if value.get("estimated_credits") is None
-        else read_number(value["estimated_credits"]),
+        **{
+            name: None if value.get(name) is None else read_number(value[name])
+            for name in ("estimated_credits", "charged_credits")
+        },
         "token": str(value.get("token") or ""),
         "outcome": str(value.get("outcome") or ""),
         "as_written": str(value.get("as_written") or ""),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from integration.transfer.storages import CONNECTION, Bucket, Folder, s3_connection
 
-from airflow_runway.stores import folder as module
+from airflow_runway.stores import files as module
 from airflow_runway.stores.folder import folder_of
 
 

@@ -11,7 +11,9 @@ import pytest
 from airflow_runway.core.journal.history import History
 from airflow_runway.core.journal.record import Phase, Record
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
-from airflow_runway.stores.folder import JournalFolderError, TakenError, TaskFolder
+from airflow_runway.stores import files as module
+from airflow_runway.stores.files import Files, JournalFolderError, TakenError
+from airflow_runway.stores.folder import configured_journal
 from airflow_runway.stores.history import AnotherWorkerError, InFolder
 from airflow_runway.stores.submission import SubmissionStore
 
@@ -29,11 +31,11 @@ def overwriting(folder, monkeypatch):
     """A history on a store that creates what is there already."""
 
     def create(self, path, content):
-        self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self._fs.pipe_file(path, content)
+        self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self.fs.pipe_file(path, content)
 
-    monkeypatch.setattr(TaskFolder, "_create", create)
-    folder._is_local = False
+    monkeypatch.setattr(Files, "_create", create)
+    monkeypatch.setattr(module, "_LOCAL", frozenset())
     keeper = InFolder(folder)
     assert keeper.read() == History()
     return keeper
@@ -179,3 +181,37 @@ class TestTrouble:
         keeper = overwriting(journal(), monkeypatch)
         keeper.write(History(INTENT))
         assert InFolder(journal()).read() == History(INTENT)
+
+
+class TestOverview:
+    def test_every_task_that_has_sent_anything_is_found(self, journal):
+        sent = [
+            {"task_id": "group.a"}, {"task_id": "b", "map_index": 7}, {"run_id": "manual__2026-11-25T03:00:00+00:00"},
+            {"dag_id": "other"},
+        ]  # fmt: skip
+        for fields in sent:
+            keeper = InFolder(journal(**fields))
+            keeper.read()
+            keeper.write(History(INTENT))
+        found = configured_journal().tasks()
+        assert {
+            (one.task.dag_id, one.task.run_id, one.task.task_id, one.task.map_index) for one in found
+        } == {
+            ("dag", "run", "group.a", None),
+            ("dag", "run", "b", 7),
+            ("dag", "manual__2026-11-25T03:00:00+00:00", "task", None),
+            ("other", "run", "task", None),
+        }
+        (one,) = configured_journal().tasks("dag", "manual__2026-11-25T03:00:00+00:00")
+        assert InFolder(one).read() == History(INTENT)
+        assert [one.task.map_index for one in configured_journal().tasks("dag", "run")] == [7, None]
+
+    def test_an_empty_journal_has_none(self, journal):
+        journal()
+        assert list(configured_journal().tasks()) == []
+        assert list(configured_journal().tasks("dag", "run")) == []
+
+    def test_what_cannot_be_understood_is_named(self, journal):
+        journal().create("0001-intent.json", {"version": 1})
+        with pytest.raises(JournalFolderError, match=r"0001-intent.json in .* cannot be understood"):
+            list(configured_journal().tasks())

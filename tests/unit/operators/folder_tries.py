@@ -11,7 +11,8 @@ from unit.operators.memory import MemoryStore
 from unit.operators.tries import TaskTries, begin
 
 from airflow_runway.core.journal.history import History
-from airflow_runway.stores import folder as module
+from airflow_runway.stores.files import Files
+from airflow_runway.stores.folder import folder_of
 from airflow_runway.stores.history import InFolder
 
 
@@ -24,8 +25,8 @@ class FolderTries(TaskTries):
         self.store = FileOperations(self.crash_point)
         monkeypatch.setenv("AIRFLOW__RUNWAY__JOURNAL", f"file://{root}")
         monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-        for name in ("read", "_create", "_found"):
-            monkeypatch.setattr(module.TaskFolder, name, self.store.around(getattr(module.TaskFolder, name)))
+        for name in ("within", "_create", "found"):
+            monkeypatch.setattr(Files, name, self.store.around(getattr(Files, name)))
 
     def context(self):
         return {"ti": self.ti}
@@ -41,7 +42,7 @@ class FolderTries(TaskTries):
     @property
     def history(self):
         with self.store.undisturbed():
-            return InFolder(module.folder_of({"ti": self.ti})).read() if self.ti else History()
+            return InFolder(folder_of({"ti": self.ti})).read() if self.ti else History()
 
     @property
     def record(self):

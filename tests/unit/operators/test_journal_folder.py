@@ -20,7 +20,7 @@ from airflow_runway.exceptions import (
     RunwayJournalError,
 )
 from airflow_runway.hooks import _transport
-from airflow_runway.stores.folder import TaskFolder
+from airflow_runway.stores.files import Files
 
 
 @pytest.fixture
@@ -53,17 +53,17 @@ class TestOneWorker:
     def test_a_submission_takes_four_operations(self, in_folder, monkeypatch):
         """List, create the intent and read it back, create what became of it; the proof of the store is free here."""
         one, operations = in_folder(), []
-        for name in ("_listed", "_create", "_found", "_contents"):
-            real = getattr(TaskFolder, name)
+        for name in ("within", "_create", "found", "contents"):
+            real = getattr(Files, name)
 
             def counted(self, *args, name=name, real=real):
-                if name != "_contents" or args[0]:
+                if name != "contents" or args[0]:
                     operations.append(name)
                 return real(self, *args)
 
-            monkeypatch.setattr(TaskFolder, name, counted)
+            monkeypatch.setattr(Files, name, counted)
         one.run()
-        assert operations == ["_listed", "_create", "_found", "_create"]
+        assert operations == ["within", "_create", "found", "_create"]
 
     def test_where_airflow_empties_its_own_store_the_folder_is_used(self, in_folder, monkeypatch):
         monkeypatch.setenv("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "True")
@@ -88,7 +88,7 @@ class Paused:
         self.left, self.reached, self.may_go_on = number, threading.Event(), threading.Event()
         self.outcome = None
         self._thread = threading.Thread(target=self._run, args=(one,))
-        for owner, name in ((TaskFolder, "_listed"), (TaskFolder, "_create"), (_transport, "send")):
+        for owner, name in ((Files, "within"), (Files, "_create"), (_transport, "send")):
             monkeypatch.setattr(owner, name, self._around(getattr(owner, name)))
 
     def _around(self, real):
@@ -194,7 +194,7 @@ class TestTrouble:
             raise OSError(28, "No space left on device")
 
         one = in_folder()
-        monkeypatch.setattr(TaskFolder, "_create", full)
+        monkeypatch.setattr(Files, "_create", full)
         with pytest.raises(
             RunwayJournalError, match=r"could not be written \(OSError\), so nothing was sent"
         ):

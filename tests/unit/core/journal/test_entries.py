@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airflow_runway.core.journal.entries import (
     Change,
     Entry,
+    TaskKey,
     Word,
     as_json,
     changes,
@@ -19,12 +20,14 @@ from airflow_runway.core.journal.entries import (
     history_of,
     number_in,
     read_entry,
+    task_in,
 )
 from airflow_runway.core.journal.history import History
 from airflow_runway.core.journal.record import Phase, Record
 
 INTENT = Record(Phase.INTENT, "same", "runway", "image_to_video", sent_at=1.0, anchored_at=1.0, max_tries=3)
 SUBMITTED = replace(INTENT, phase=Phase.SUBMITTED, runway_task_id="t1", estimated_credits=25.0)
+TASK = TaskKey("dag", "run", "group.task", 3)
 OTHER = replace(INTENT, fingerprint="other", sent_at=2.0)
 
 
@@ -181,9 +184,10 @@ class TestStored:
     @pytest.mark.parametrize("word", Word)
     def test_an_entry_survives(self, word):
         change = Change(word, SUBMITTED, is_current=word is Word.TAKEN_UP)
-        value = json.loads(json.dumps(as_json(change, owner="me", now=5.0)))
+        value = json.loads(json.dumps(as_json(change, TASK, owner="me", now=5.0)))
         assert (value["owner"], value["written_at"]) == ("me", 5.0)
         assert read_entry(4, value) == Entry(4, change)
+        assert task_in(value) == TASK
 
     @pytest.mark.parametrize(
         "value",
@@ -202,6 +206,14 @@ class TestStored:
             read_entry(1, value)
 
     def test_one_of_a_later_version_is_refused(self):
-        value = {**as_json(Change(Word.INTENT, INTENT), owner="me", now=5.0), "version": 2}
+        value = {**as_json(Change(Word.INTENT, INTENT), TASK, owner="me", now=5.0), "version": 2}
         with pytest.raises(ValueError, match="later version"):
             read_entry(1, value)
+
+    @pytest.mark.parametrize(
+        "task", [None, 1, [], {}, {"dag_id": "d"}, {"dag_id": 1, "run_id": "r", "task_id": "t", "map_index": None},
+                 {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": "0"}],
+    )  # fmt: skip
+    def test_whose_it_is_must_be_told(self, task):
+        with pytest.raises(ValueError, match="no entry"):
+            task_in({"task": task})
