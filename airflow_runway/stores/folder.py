@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections import defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_runway.core.journal.entries import Entry, TaskKey, number_in, read_entry, task_in
 from airflow_runway.core.redaction import redact
@@ -17,15 +19,20 @@ from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.stores.files import Files, JournalFolderError, is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from airflow.sdk import Context, ObjectStoragePath
 
+_T = TypeVar("_T")
 #: Characters of a folder's name that mean nothing else anywhere, and how many of them are kept.
 _ODD = re.compile(r"[^A-Za-z0-9._=-]")
 _PART_LENGTH: Final = 120
 #: Stands for a namespace or an index that is not there.
 _NONE: Final = "-"
+#: Folders between the journal and a file: Dag, run, task, index.
+_DEPTH: Final = 4
+#: Task instances whose files are read at a time.
+_FOLDERS_AT_ONCE: Final = 200
 
 
 def configured_journal() -> Journal | None:
@@ -113,27 +120,33 @@ class Journal:
         return TaskFolder(self._files, name, task)
 
     def tasks(self, dag_id: str | None = None, run_id: str | None = None) -> Iterator[TaskFolder]:
-        """The folders of all task instances that have sent anything, one after the other.
+        """The folders of all task instances that have sent anything, as they are now.
 
-        One listing for all, as many calls as the store needs for it (S3: one per 1,000 files).
+        One listing for all, as many calls as the store needs for it (S3: one per 1,000 files); files are read many
+        at a time, where the store's library can.
 
         :param dag_id: of that Dag only.
         :param run_id: of that run only; with a Dag.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
         known = [_part(one) for one in (dag_id, run_id) if one is not None]
-        folders: dict[str, str] = {}
+        folders: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._files.below("/".join(known)):
-            folder, _, last = name.rpartition("/")
-            if number_in(last) is not None and folder.count("/") == 3:
-                folders.setdefault(folder, name)
-        for folder, first in folders.items():
-            content = self._files.contents([first])[first]
-            try:
-                task = task_in(json.loads(content))
-            except (ValueError, RecursionError) as error:
-                raise _odd(f"{self._files.url}/{folder}", first, error) from None
-            yield TaskFolder(self._files, folder, task)
+            folder = name.rpartition("/")[0]
+            if folder.count("/") == _DEPTH - 1:
+                folders[folder].append(name)
+        for some in _batches(folders.items(), _FOLDERS_AT_ONCE):
+            contents = self._files.contents(name for _, names in some for name in names)
+            for folder, names in some:
+                held = {name: contents[name] for name in names}
+                yield TaskFolder(self._files, folder, self._task_of(folder, held), held)
+
+    def _task_of(self, folder: str, held: Mapping[str, bytes]) -> TaskKey:
+        first, content = next(iter(held.items()))
+        try:
+            return task_in(json.loads(content))
+        except (ValueError, RecursionError) as error:
+            raise _odd(f"{self._files.url}/{folder}", first, error) from None
 
 
 class TaskFolder:
@@ -142,10 +155,13 @@ class TaskFolder:
     :param files: of the journal.
     :param name: of the folder in it.
     :param task: the task instance.
+    :param held: what its files hold, where that is known already.
     """
 
-    def __init__(self, files: Files, name: str, task: TaskKey) -> None:
-        self._files, self._name, self.task = files, name, task
+    def __init__(
+        self, files: Files, name: str, task: TaskKey, held: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._files, self._name, self.task, self._held = files, name, task, held
         self.url = f"{files.url}/{name}"
 
     def read(self) -> list[Entry]:
@@ -153,10 +169,10 @@ class TaskFolder:
 
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        names = self._files.within(self._name)
-        return [
-            self._entry(name.rpartition("/")[2], one) for name, one in self._files.contents(names).items()
-        ]
+        held, self._held = self._held, None
+        if held is None:
+            held = self._files.contents(self._files.within(self._name))
+        return [self._entry(name.rpartition("/")[2], content) for name, content in held.items()]
 
     def _entry(self, name: str, content: bytes) -> Entry:
         number = number_in(name)
@@ -193,6 +209,12 @@ class TaskFolder:
         :raises RunwayConfigurationError: it is not.
         """
         self._files.prove()
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
 
 
 def _as_bytes(value: dict[str, Any]) -> bytes:

@@ -20,10 +20,15 @@ from types import SimpleNamespace
 from tests.benchmarks.table import table
 
 HELP = "a submission's journal in a folder, on a file system and on S3"
-_SERVER = (
-    "import sys; from moto.server import ThreadedMotoServer;"
-    " s = ThreadedMotoServer('127.0.0.1', port=0, verbose=False); s.start(); print(*s.get_host_and_port(), flush=True); sys.stdin.read(); s.stop()"
-)
+_SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+server.start()
+print(*server.get_host_and_port(), flush=True)
+sys.stdin.read()
+server.stop()
+"""
 _CONNECTION = "AIRFLOW_CONN_AWS_BENCHMARK"
 
 
