@@ -7,7 +7,8 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from integration.chaos.fault_cases import LOST, TO_ALL
+from integration.chaos.case import LOST
+from integration.chaos.worker_cases import TO_ALL
 
 # After test_faults on purpose: a triggerer's first look-up of a task's state takes seconds, here it is warm.
 
