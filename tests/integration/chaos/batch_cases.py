@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integration.chaos.case import SLOW_CREATE, SPARED, FaultCase
-from integration.chaos.worker_cases import TO_ITS_SUPERVISOR
+from integration.chaos.worker_cases import BEREFT, TO_ITS_SUPERVISOR
 
 AT_ONCE, TWO_AT_A_TIME = "chaos_batch_at_once", "chaos_batch_two_at_a_time"
 #: The reason and the cure that a person is told of.
@@ -237,6 +237,17 @@ BATCH_CASES: dict[str, FaultCase] = {
         2,
         (*SPARED, "3 of 3 succeeded"),
         lines=(SUCCEEDED,) * 3,
+        sent=(1, 1, 1),
+    ),
+    f"batch: {BEREFT} during its second POST": FaultCase(
+        # Its process goes on, and cannot write down anything any more: so it sends nothing more.
+        batch(3, kill_at="during the second POST", weapon=BEREFT, **SLOW_CREATE, after=1),
+        3,
+        "failed",
+        "named as lost answer",
+        2,
+        ("it may exist, and may have been charged",),
+        lines=(SUCCEEDED, INTENT, SUCCEEDED),
         sent=(1, 1, 1),
     ),
     # -- people ------------------------------------------------------------------------------------------

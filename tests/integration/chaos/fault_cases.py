@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from integration.chaos.batch_cases import BATCH_CASES
+from integration.chaos.connection_cases import CONNECTION_CASES
 from integration.chaos.gateway_cases import GATEWAY_CASES
 from integration.chaos.people_cases import PEOPLE_CASES
 from integration.chaos.worker_cases import TO_ITS_SUPERVISOR, WORKER_CASES
@@ -12,7 +13,13 @@ from integration.chaos.worker_cases import TO_ITS_SUPERVISOR, WORKER_CASES
 if TYPE_CHECKING:
     from integration.chaos.case import FaultCase
 
-FAULT_CASES: dict[str, FaultCase] = {**WORKER_CASES, **PEOPLE_CASES, **GATEWAY_CASES, **BATCH_CASES}
+FAULT_CASES: dict[str, FaultCase] = {
+    **WORKER_CASES,
+    **PEOPLE_CASES,
+    **GATEWAY_CASES,
+    **CONNECTION_CASES,
+    **BATCH_CASES,
+}
 
 #: Where money could be paid twice: these run with every change, the others before a release.
 FOR_EVERY_CHANGE = frozenset(

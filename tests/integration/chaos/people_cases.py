@@ -52,6 +52,24 @@ def cleared_while_deferred(stage):
     stage.wait_for_end()
 
 
+def cleared_during_the_post(*, dag_id="chaos_wait_in_worker", number=0):
+    """A person clears the task while its worker is in its POST: another try begins that must not send it again.
+
+    :param number: items of a batch's list; 0 = it is none.
+    """
+
+    def run(stage):
+        stage.open_gateway(seconds=30, **SLOW_CREATE)
+        if number:
+            stage.write_list(*(f"{stage.name}: clip {one}" for one in range(number)))
+        stage.start(dag_id=dag_id)
+        stage.wait_until(lambda: stage.emulator.ledger()["charges"], 60, "a charge")
+        stage.clear()
+        stage.wait_for_end()
+
+    return run
+
+
 def cleared_after_success(stage):
     """A person clears the succeeded task; it gives the same clip again."""
     stage.open_gateway(seconds=5)
@@ -110,6 +128,26 @@ PEOPLE_CASES: dict[str, FaultCase] = {
         marked("success"), 1, "success", "cancelled", 1, cancelled=True
     ),
     "cleared while deferred": FaultCase(cleared_while_deferred, 1, "success", "found", None, ("Reusing",)),
+    "cleared during the POST": FaultCase(
+        # It cannot be recorded any more, so it is named and cancelled at once; the next try finds a lost answer.
+        cleared_during_the_post(),
+        1,
+        "failed",
+        "cancelled",
+        2,
+        ("its next try does not know this id", "could not be recorded; cancelling: cancelled", LOST),
+        cancelled=True,
+    ),
+    "batch: cleared during its POST": FaultCase(
+        cleared_during_the_post(dag_id="chaos_batch_at_once", number=2),
+        2,
+        "failed",
+        "named by id",
+        2,
+        ("does not know it. Cancelling: cancelled", "it may exist, and may have been charged"),
+        cancelled=True,
+        lines=("intent", "succeeded"),
+    ),
     "cleared after success": FaultCase(cleared_after_success, 1, "success", "found", None, ("Reusing",)),
     "cleared after a lost answer": FaultCase(
         cleared_after_lost_answer, 1, "failed", "named as lost answer", None, (LOST, TAKEN)

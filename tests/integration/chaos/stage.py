@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from integration.support import KEY
+from integration.support import KEY, connection_to
 
 from airflow_runway.demo.rest import RestError
 from airflow_runway.emulator.process import emulator_process
@@ -150,6 +150,25 @@ class Stage:
         self.emulator = self._stack.enter_context(emulator_process(port=port, seconds=seconds))
         if fault:
             self.emulator.add_fault(**fault)
+
+    def open_another_gateway(self):
+        """Start a second emulator, which knows nothing of the first one's generations.
+
+        :returns: it.
+        """
+        return self._stack.enter_context(emulator_process())
+
+    def connect(self, **changes):
+        """Keep the run's connection in Airflow's database, where it can be changed; else it is in the environment.
+
+        :param changes: fields that are other ones from now on.
+        """
+        fields = connection_to(self.emulator, timeout=8) | changes
+        name, is_new = f"{self._marker.name}_kept", self.conn_id != f"{self._marker.name}_kept"
+        self.conn_id = name
+        wish = {"connection_id": name, **fields, "extra": json.dumps(fields["extra"])}
+        path = "/api/v2/connections" if is_new else f"/api/v2/connections/{name}"
+        patiently(self.airflow.request, "POST" if is_new else "PATCH", path, wish)
 
     def write_list(self, *prompts, end=""):
         """Write the list of a batch, which is known by its prompts, anew.

@@ -6,6 +6,7 @@ from integration.chaos.case import LOST, NOT_TAKEN, SLOW_CREATE, SPARED, TAKEN, 
 
 TO_THE_TASK, TO_ITS_SUPERVISOR = "SIGTERM to the task", "SIGTERM to its supervisor"
 TO_BOTH, TO_ALL = "SIGTERM to both", "SIGTERM to both groups"
+BEREFT = "SIGKILL to its supervisor"
 
 
 def killed(point, *, dag_id="chaos_wait", **gateway):
@@ -21,7 +22,7 @@ def killed(point, *, dag_id="chaos_wait", **gateway):
 
 
 def told_to_stop(point, weapon, *, dag_id="chaos_wait_in_worker", **gateway):
-    """SIGTERM from outside, of which Airflow knows nothing: the next try picks the generation up."""
+    """A signal from outside, of which Airflow knows nothing: the next try picks the generation up."""
 
     def run(stage):
         stage.open_gateway(**gateway)
@@ -71,6 +72,30 @@ WORKER_CASES: dict[str, FaultCase] = {
         "success",
         "found",
         2,
+    ),
+    # -- the supervisor alone gets SIGKILL: its task goes on, and can tell nobody any more -------------------
+    f"{BEREFT} before the POST": FaultCase(
+        # The intent is written, and whoever sends it is not stopped.
+        told_to_stop("before the POST", BEREFT),
+        1,
+        "failed",
+        "named as lost answer",
+        2,
+        (LOST, TAKEN),
+    ),
+    f"{BEREFT} during the POST": FaultCase(
+        told_to_stop("during the POST", BEREFT, **SLOW_CREATE),
+        1,
+        "failed",
+        "named as lost answer",
+        2,
+        (LOST, TAKEN),
+    ),
+    f"{BEREFT} after the journal": FaultCase(
+        told_to_stop("after the journal", BEREFT, seconds=60), 1, "success", "found", 2, ("Picking up",)
+    ),
+    f"{BEREFT} while it waits": FaultCase(
+        told_to_stop("in the wait", BEREFT, seconds=60), 1, "success", "found", 2, ("Picking up",)
     ),
     # -- the worker gets SIGTERM, as in a pod's eviction --------------------------------------------------
     **{

@@ -134,6 +134,7 @@ WEAPONS = {
     "SIGTERM to its supervisor": lambda: os.kill(os.getppid(), signal.SIGTERM),
     "SIGTERM to both": _evicted,
     "SIGTERM to both groups": _shut_down,
+    "SIGKILL to its supervisor": lambda: os.kill(os.getppid(), signal.SIGKILL),
 }
 
 
