@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_runway.core.journal.submission import AccountMatch
+from airflow_runway.core.journal.submission import AccountMatch, Elsewhere
 from airflow_runway.exceptions import RunwayAmbiguousSubmissionError, RunwayJournalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_runway.core.journal.submission import Elsewhere, Record
+    from airflow_runway.core.journal.submission import Record
     from airflow_runway.hooks._ports import SubmittingHook
 
 _ENTRY = 'this task\'s state entry "runway_submission"'
@@ -103,6 +103,17 @@ def elsewhere(hook: SubmittingHook, decision: Elsewhere) -> RunwayJournalError:
         f'generation up and pay for another one, clear this task with on_clear="regenerate", or delete {_ENTRY}.',
         runway_task_id=record.runway_task_id,
     )
+
+
+def lost_elsewhere(hook: SubmittingHook, record: Record) -> RunwayJournalError | None:
+    """The error of a wait that does not find the generation, on another account than accepted it.
+
+    :param hook: the connection.
+    :param record: of the generation.
+    :returns: ``None`` on the account that accepted it, or where 0.1.0 did not note which that was.
+    """
+    account = hook.account.compared_with(record.account)
+    return elsewhere(hook, Elsewhere(record, account)) if account is AccountMatch.OTHER else None
 
 
 def still_open(records: Iterable[Record]) -> str:

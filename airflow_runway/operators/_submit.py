@@ -24,6 +24,7 @@ from airflow_runway.exceptions import (
 )
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
+from airflow_runway.operators._evidence import lost_elsewhere
 from airflow_runway.operators._stoppable import StoppableSubmission
 from airflow_runway.stores.submission import SubmissionStore
 
@@ -273,6 +274,13 @@ class RunwaySubmitOperator(StoppableSubmission):
         try:
             result = wait()
         except RunwayError as error:
+            if (
+                error.kind is ErrorKind.TASK_LOST
+                and store.record
+                and (there := lost_elsewhere(self.hook, store.record))
+            ):
+                # The connection changed during the wait: it is not gone, and its record stays as it is.
+                raise there from None
             if not self._is_recorded:
                 store.close(
                     _OUTCOMES.get(error.kind, "error"), error.task.cost_credits if error.task else None

@@ -213,12 +213,18 @@ class BatchPhase(SettlingItems):
         if outcome in GONE_FOR_GOOD:
             self.put(item.ended(State.FAILED, note=note))
 
-    def cancel_quietly(self, why: str) -> None:
+    def cut_off(self) -> list[Item]:
+        """What runs, and could not be recorded since the task was cleared meanwhile: no next try knows it."""
+        return [item for item in self.running() if item.runway_task_id in self._store.cut_off]
+
+    def cancel_quietly(self, why: str, items: list[Item] | None = None) -> None:
         """Cancel everything that runs, over a session of its own, and record what is gone; trouble is logged.
 
         :param why: a sentence for the record.
+        :param items: only these.
         """
+        items = self.running() if items is None else items
         try:
-            self.cancel(self.running(), why, self._hook.detached(KILL_CLEANUP_TIMEOUT))
+            self.cancel(items, why, self._hook.detached(KILL_CLEANUP_TIMEOUT))
         except Exception as error:
             self._log.warning("%s Not everything could be cancelled: %s", why, error)
