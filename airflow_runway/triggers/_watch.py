@@ -51,6 +51,17 @@ class Watch:
 
         future.add_done_callback(arrived)
 
+    def hurry(self, runway_task_id: str, *, patience: float) -> None:
+        """Ask now for what was to be asked for later.
+
+        :param runway_task_id: of a task that was asked for.
+        :param patience: as for :meth:`ask`.
+        """
+        later = self._asked.pop(runway_task_id, None)
+        if later is not None:
+            later.cancel()
+            self.ask(runway_task_id, patience=patience)
+
     def __aiter__(self) -> Self:
         return self
 

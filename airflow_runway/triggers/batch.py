@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TriggerEvent
 
-from airflow_runway.core.limits import DEFAULT_INTERVAL, LAST_LOOK_PATIENCE, SHORTEST_ABSENCE
+from airflow_runway.core.limits import (
+    DEFAULT_INTERVAL,
+    LAST_LOOK_PATIENCE,
+    SHORTEST_ABSENCE,
+    SHORTEST_INTERVAL,
+)
 from airflow_runway.core.polling.decisions import (
     LookAgain,
     Wait,
@@ -28,13 +33,16 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines about the progress.
 _LINES_APART = 60.0
+#: Seconds that the last looks may take together, should the gateway be slow.
+_LAST_LOOKS = 5.0
 
 
 class RunwayBatchTrigger(CancelsOnKill):
     """Waits until a worker has something to do for a batch, then fires once.
 
     That is when all generations have ended; or ``enough`` of them have; or one has, and ``linger`` seconds have
-    passed since; or it is ``resume_at``, and the gateway may take more. In Airflow's database: connection id, task
+    passed since; or it is ``resume_at``, and the gateway may take more. Before it fires it looks at all the others at
+    once, so that a worker settles whatever has ended by then. In Airflow's database: connection id, task
     ids, times and numbers. Never a key, a prompt or a URL; the event carries none either.
 
     :param runway_task_ids: the generations.
@@ -76,6 +84,9 @@ class RunwayBatchTrigger(CancelsOnKill):
         self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
         self._waits: dict[str, Wait] = {}
         self._ended: dict[str, ErrorEvent | None] = {}
+        #: Seconds of the clock at the last reading of each.
+        self._looked_at: dict[str, float] = {}
+        self._reading: asyncio.Future[tuple[str, Reading]] | None = None
 
     def unfinished_ids(self) -> list[str]:
         """The generations that have not been seen to end."""
@@ -94,7 +105,7 @@ class RunwayBatchTrigger(CancelsOnKill):
         clock, began = self._clock, self._clock.now()
         if self.runway_task_ids:
             async with poll_hub(RunwayHook(self.runway_conn_id), clock) as hub, hub.watch() as watch:
-                await self._watch(watch)
+                await self._watch(watch, began + SHORTEST_ABSENCE)
         elif self.resume_at is not None:
             await clock.sleep(max(min(self.resume_at, self.deadline) - clock.wall(), 0.0))
         too_early = began + SHORTEST_ABSENCE - clock.now()
@@ -102,32 +113,59 @@ class RunwayBatchTrigger(CancelsOnKill):
             await clock.sleep(too_early)
         return {"ended": self._ended, "pauses": self.pauses}
 
-    async def _watch(self, watch: Watch) -> None:
+    async def _watch(self, watch: Watch, earliest: float) -> None:
+        """Wait until there is something to do.
+
+        :param watch: asks for readings.
+        :param earliest: seconds of the clock before which Airflow bears no event.
+        """
         clock = self._clock
         for runway_task_id in self.runway_task_ids:
             wait = Wait(runway_task_id, self.deadline, self.poll_interval)
-            self._ask(watch, wait, first_look(wait, chance=self._chance))
-        alarm_at = self.resume_at
-        lingers, told_at = False, clock.now()
-        reading: asyncio.Future[tuple[str, Reading]] | None = None
+            # What ended while a worker was busy is not waited for again.
+            self._ask(watch, wait, first_look(wait, chance=self._chance, least=0.0))
+        alarm_at, lingers, told_at = self.resume_at, False, clock.now()
         try:
             while len(self._ended) < len(self.runway_task_ids):
-                reading = reading or asyncio.ensure_future(anext(watch))
-                if not await self._before(alarm_at, reading):
+                came = await self._next(watch, alarm_at)
+                if came is None:
+                    await self._look_at_the_others(watch)
                     return
-                (runway_task_id, found), reading = reading.result(), None
-                self._looked(watch, runway_task_id, found)
+                self._looked(watch, *came)
                 if self._ended and self.linger and not lingers:
                     lingers = True
                     alarm_at = min(alarm_at or float("inf"), clock.wall() + self.linger)
                 if self.enough and len(self._ended) >= self.enough:
-                    return
+                    alarm_at = min(alarm_at or float("inf"), clock.wall() + max(earliest - clock.now(), 0.0))
                 if clock.now() - told_at >= _LINES_APART:
                     told_at = clock.now()
                     self.log.info("%d of %d have ended.", len(self._ended), len(self.runway_task_ids))
         finally:
-            if reading is not None:
-                reading.cancel()
+            if self._reading is not None:
+                self._reading.cancel()
+
+    async def _next(self, watch: Watch, alarm_at: float | None) -> tuple[str, Reading] | None:
+        """The next reading; ``None`` if the alarm comes before it."""
+        self._reading = self._reading or asyncio.ensure_future(anext(watch))
+        if not await self._before(alarm_at, self._reading):
+            return None
+        reading, self._reading = self._reading, None
+        return reading.result()
+
+    async def _look_at_the_others(self, watch: Watch) -> None:
+        """One more look at whatever was not looked at just now, all at once, for a few seconds at most."""
+        clock = self._clock
+        until, now = clock.wall() + _LAST_LOOKS, clock.now()
+        others = {
+            one
+            for one in self.unfinished_ids()
+            if now - self._looked_at.get(one, float("-inf")) >= SHORTEST_INTERVAL
+        }
+        for runway_task_id in others:
+            watch.hurry(runway_task_id, patience=_LAST_LOOKS)
+        while others and (came := await self._next(watch, until)) is not None:
+            others.discard(came[0])
+            self._looked(watch, *came)
 
     async def _before(self, alarm_at: float | None, reading: asyncio.Future[tuple[str, Reading]]) -> bool:
         """Whether a reading comes before the alarm."""
@@ -148,6 +186,7 @@ class RunwayBatchTrigger(CancelsOnKill):
         watch.ask(wait.runway_task_id, after=after, patience=patience)
 
     def _looked(self, watch: Watch, runway_task_id: str, found: Reading) -> None:
+        self._looked_at[runway_task_id] = self._clock.now()
         decision = after_look(self._waits[runway_task_id], found, now=self._clock.wall(), chance=self._chance)
         if isinstance(decision, LookAgain):
             self._ask(watch, decision.wait, decision.after)

@@ -8,9 +8,12 @@ from typing import Final
 #: Seconds until a gateway that takes nothing now is asked again, where it does not say; doubled each time.
 FIRST_PAUSE: Final = 60.0
 LONGEST_PAUSE: Final = 3600.0
-#: Ends that are worth a worker, where outputs are to be saved, and seconds that one end waits for others.
+#: Ends that are worth a worker, where outputs are to be saved, and seconds that one end waits for others then.
 WORTH_A_WORKER: Final = 50
 LINGER: Final = 300.0
+#: Seconds that one end waits for others where its room is free for another generation: as long as some five workers
+#: take to start, so that a room is not empty for long, and a worker does not start for each.
+LINGER_FOR_ROOM: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def rest_of(
         resume_at = min(now + (pause or min(FIRST_PAUSE * 2**pauses, LONGEST_PAUSE)), deadline)
     elif frees_at is not None:
         resume_at = frees_at
-    enough = 0 if room is None else max(1, room // 4)
+    enough, linger = (0, 0.0) if room is None else (max(1, room // 4), LINGER_FOR_ROOM)
     if saves:
-        enough = min(enough or WORTH_A_WORKER, WORTH_A_WORKER)
-    return Rest(resume_at, enough, LINGER if enough else 0.0, pauses + 1 if asks_again else 0)
+        enough, linger = min(enough or WORTH_A_WORKER, WORTH_A_WORKER), linger or LINGER
+    return Rest(resume_at, enough, linger, pauses + 1 if asks_again else 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+from collections import defaultdict
 
 import pytest
 from unit.clocks import SteppedClock
@@ -25,11 +27,16 @@ class Gateway:
 
     def __init__(self, clock):
         self.clock, self.ends, self.status, self.deleted, self.silent = clock, {}, {}, [], False
+        #: When each was read, and from when on no read is answered.
+        self.reads, self.hangs_from = defaultdict(list), float("inf")
 
     async def asend(self, session, settings, call):
         if self.silent:
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         runway_task_id = call.path.rpartition("/")[2]
+        self.reads[runway_task_id].append(self.clock.wall())
+        if self.clock.wall() >= self.hangs_from:
+            await asyncio.Event().wait()
         if call.method == "DELETE":
             self.deleted.append(runway_task_id)
             return Response(204, {}, b"")
@@ -56,6 +63,14 @@ def trigger(gateway, ids, **fields):
     assert path.endswith("RunwayBatchTrigger")
     built = RunwayBatchTrigger(**json.loads(json.dumps(arguments)))
     built._clock = gateway.clock
+    watch = built._watch
+
+    async def noting_when_it_ends(*args):
+        # What comes then takes threads, and so time that no clock of ours can tell.
+        await watch(*args)
+        gateway.fired_at = gateway.clock.wall()
+
+    built._watch = noting_when_it_ends
     return built
 
 
@@ -82,6 +97,58 @@ async def test_it_waits_for_all(gateway):
 async def test_enough_is_enough(gateway):
     gateway.ends = {"t1": NOW + 20, "t2": NOW + 30, "t3": NOW + 3000}
     assert set((await event_of(trigger(gateway, ["t1", "t2", "t3"], enough=2)))["ended"]) == {"t1", "t2"}
+
+
+async def test_before_it_fires_it_looks_at_all_the_others(gateway):
+    ids = [f"t{number}" for number in range(20)]
+    gateway.ends = dict.fromkeys(ids, NOW + 25)
+    event = await event_of(trigger(gateway, ids, enough=1))
+    # One that was looked at less than five seconds before is left for the next time.
+    just_looked_at = {one for one in ids if NOW + 25 - 5 < gateway.reads[one][-1] < NOW + 25}
+    assert set(event["ended"]) == set(ids) - just_looked_at
+    assert len(event["ended"]) >= 5
+    assert gateway.fired_at < NOW + 45
+
+
+async def test_none_is_read_more_often_than_a_gateway_likes(gateway):
+    ids = [f"t{number}" for number in range(50)]
+    gateway.ends = {one: NOW + 60 + 7 * number for number, one in enumerate(ids)}
+    await event_of(trigger(gateway, ids, enough=10))
+    gaps = [later - sooner for times in gateway.reads.values() for sooner, later in itertools.pairwise(times)]
+    assert min(gaps) >= 5.0
+
+
+async def test_what_ended_while_a_worker_was_busy_is_not_waited_for(gateway):
+    gateway.ends = {"t1": NOW - 60, "t2": NOW + 3000}
+    event = await event_of(trigger(gateway, ["t1", "t2"], enough=1))
+    assert set(event["ended"]) == {"t1"}
+    assert gateway.reads["t1"][0] <= NOW + 11
+    assert gateway.fired_at < NOW + 13
+
+
+async def test_the_last_looks_do_not_hold_it_up(gateway):
+    ids = [f"t{number}" for number in range(20)]
+    gateway.ends, gateway.hangs_from = {"t0": NOW} | dict.fromkeys(ids[1:], NOW + 3000), NOW + 12
+    event = await event_of(trigger(gateway, ids, resume_at=NOW + 60))
+    assert set(event["ended"]) == {"t0"}
+    assert gateway.fired_at <= NOW + 66
+
+
+async def test_a_cancelled_wait_leaves_nothing_behind(gateway):
+    ids = [f"t{number}" for number in range(20)]
+    gateway.ends, gateway.hangs_from = {"t0": NOW} | dict.fromkeys(ids[1:], NOW + 3000), NOW + 12
+    built = trigger(gateway, ids, enough=1)
+    async with RunwayHook().kept_open() as session:
+        await session.settings()
+        running = asyncio.ensure_future(anext(aiter(built.run())))
+        while gateway.clock.wall() < NOW + 13 and not running.done():
+            await gateway.clock.go(0.5)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=20)
+    assert not left
 
 
 async def test_one_end_does_not_wait_for_ever(gateway):

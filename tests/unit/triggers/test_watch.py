@@ -138,3 +138,20 @@ class TestWithTheHub:
                 watch.ask("t1", after=5)
             await clock.go(10)
             assert not hook.session.reads
+
+
+async def test_what_was_asked_for_later_is_asked_for_now_and_comes_once(readings):
+    async with Watch(readings) as watch:
+        watch.ask("t1", after=60.0)
+        later = readings.futures["t1"]
+        watch.hurry("t1", patience=5.0)
+        assert later.cancelled()
+        assert readings.asked[-1] == ("t1", 0.0, 5.0)
+        readings.futures["t1"].set_result(READING)
+        assert [found async for found in watch] == [("t1", READING)]
+
+
+async def test_what_was_not_asked_for_is_not_hurried(readings):
+    async with Watch(readings) as watch:
+        watch.hurry("t1", patience=5.0)
+    assert readings.asked == []

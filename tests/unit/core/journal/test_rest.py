@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_runway.core.journal.rest import LINGER, Rest, rest_of
+from airflow_runway.core.journal.rest import LINGER, LINGER_FOR_ROOM, Rest, rest_of
 
 PLAIN = {
     "now": 1000.0, "deadline": 9000.0, "pauses": 0, "asks_again": False, "pause": None, "frees_at": None,
@@ -23,10 +23,10 @@ PLAIN = {
         ({"asks_again": True, "deadline": 1001.0}, Rest(1001.0, 0, 0.0, 1)),
         ({"pauses": 3}, Rest(None, 0, 0.0, 0)),
         ({"frees_at": 2000.0}, Rest(2000.0, 0, 0.0, 0)),
-        ({"room": 5}, Rest(None, 1, LINGER, 0)),
-        ({"room": 100}, Rest(None, 25, LINGER, 0)),
+        ({"room": 5}, Rest(None, 1, LINGER_FOR_ROOM, 0)),
+        ({"room": 100}, Rest(None, 25, LINGER_FOR_ROOM, 0)),
         ({"saves": True}, Rest(None, 50, LINGER, 0)),
-        ({"saves": True, "room": 1000}, Rest(None, 50, LINGER, 0)),
+        ({"saves": True, "room": 1000}, Rest(None, 50, LINGER_FOR_ROOM, 0)),
     ],
 )
 def test_what_brings_a_worker_back(given, rest):
