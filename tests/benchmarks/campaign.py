@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +81,16 @@ def options(parser) -> None:
 
 
 def run(args) -> None:
+    with campaigns(args.heartbeat) as here:
+        found = _measured(here, args)
+    for dag_id, costs in found.items():
+        _print(dag_id, costs)
+    _compare(found["campaign_mapped"], found["campaign_batch"])
+
+
+@contextmanager
+def campaigns(heartbeat: int):
+    """An Airflow with the Dags of the campaigns, and an emulator."""
     from airflow_runway.demo.local_airflow import LocalAirflow
     from airflow_runway.emulator.process import emulator_process
 
@@ -88,7 +98,7 @@ def run(args) -> None:
         home = Path(folder)
         (home / "dags").mkdir()
         shutil.copy(Path(__file__).parent / "dags" / "campaigns.py", home / "dags")
-        settings = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(args.heartbeat)}
+        settings = {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(heartbeat)}
         with emulator_process(seconds=1, log=home / "emulator.log") as emulator:
             emulator.settings(start_balance=1_000_000)
             connection = {
@@ -100,10 +110,7 @@ def run(args) -> None:
             with LocalAirflow(
                 home / "airflow", home / "dags", {"runway_default": connection}, settings
             ) as airflow:
-                found = _measured(Campaigns(airflow, emulator), args)
-    for dag_id, costs in found.items():
-        _print(dag_id, costs)
-    _compare(found["campaign_mapped"], found["campaign_batch"])
+                yield Campaigns(airflow, emulator)
 
 
 def _measured(campaigns: Campaigns, args) -> dict[str, dict[int, Cost]]:
@@ -132,14 +139,14 @@ class Campaigns:
         self._idle = (self._cpu() - before) / _IDLE_SECONDS
         print(f"idle components use {100 * self._idle:.0f} % of a core", flush=True)
 
-    def run(self, dag_id: str, clips: int) -> Cost:
+    def run(self, dag_id: str, clips: int, conf: dict | None = None) -> Cost:
         """Run one, and see to it that every clip was made, and charged, once."""
         airflow = self._airflow
         airflow.wait_for_dag(dag_id)
         charged = len(self.emulator.ledger()["charges"])
         rows, size, cpu = self._rows(), self._bytes(), self._cpu()
         began, load = time.time(), os.getloadavg()[0]
-        run_id = airflow.trigger_dag(dag_id, {"clips": clips})
+        run_id = airflow.trigger_dag(dag_id, {"clips": clips} if conf is None else conf)
         run = self._ended(dag_id, run_id)
         watched = time.time() - began
         if run["state"] != "success":
