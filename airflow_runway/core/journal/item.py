@@ -67,12 +67,24 @@ class Item:
     kind: str = ""
     #: The number of the try that sent it, from 1; 0 = written by 0.1.0.
     sent_in: int = 0
-    #: Earlier submissions of this item whose answer was lost. Each may have been charged, for ever.
+    #: Earlier submissions of this item whose answer, or price, was lost. Each may have been charged, for ever.
     lost: int = 0
     #: The highest price that was told for an earlier generation of this item, in credits.
     dearest: float | None = None
     #: Of an id that stood in an error: whether that was a refusal, but for the id. It stays when the id is taken up.
     refused: bool = False
+    #: Whether its id was taken up from an error, which tells no price.
+    taken_up: bool = False
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether a generation is there, or was, whose price was neither told nor charged."""
+        return (
+            bool(self.runway_task_id)
+            and not self.is_named
+            and self.estimated is None
+            and self.charged is None
+        )
 
     @property
     def is_named(self) -> bool:
@@ -190,6 +202,6 @@ def intent(
         new,
         spent=earlier.credits,
         previous=tuple(filter(None, (*earlier.previous, earlier.runway_task_id)))[-PREVIOUS_KEPT:],
-        lost=earlier.lost + (earlier.state is State.INTENT),
+        lost=earlier.lost + (earlier.state is State.INTENT or (earlier.taken_up and earlier.is_unpriced)),
         dearest=earlier.price,
     )

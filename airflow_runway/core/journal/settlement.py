@@ -57,6 +57,8 @@ def settlement_of(
         cancelled, unless it was accepted so short a while ago that the server may not show it yet; what runs on is of
         that try from now on. An id that only an error named is taken up where the server knows it.
     """
+    if item.is_named and task.status.is_sighting:
+        item = replace(item, state=State.RUNNING, taken_up=True)
     match ending_of(task):
         case Succeeded():
             state = State.UNSAVED if to_be_saved else State.SUCCEEDED
@@ -68,9 +70,8 @@ def settlement_of(
         case Cancelled(error=cancellation):
             ended = item.ended(State.FAILED, note=str(cancellation), charged=task.cost_credits)
             return Settlement(ended, Finished(task))
-        case NotEnded() if begins is not None or item.is_named:
-            sent_in = begins.number if begins else item.sent_in
-            return Settlement(replace(item, state=State.RUNNING, sent_in=sent_in))
+        case NotEnded() if begins is not None:
+            return Settlement(replace(item, sent_in=begins.number))
     if item.is_named:
         is_gone = begins and not task.status.is_sighting and begins.now - item.sent_at >= NOT_VISIBLE_GRACE
         return Settlement(item.unnamed("the gateway does not know") if is_gone else item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
@@ -16,6 +16,9 @@ from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Crash(BaseException):
     """The worker dies here: nothing of ours may catch it."""
@@ -23,12 +26,22 @@ class Crash(BaseException):
 
 @dataclass
 class CrashPoint:
-    """Counts operations down; at zero the worker dies, before or after the operation took effect."""
+    """Counts operations down; at zero the worker dies, before or after the operation took effect.
+
+    Before one of them it may be told to stop, too.
+    """
 
     left: int | None = None
     after: bool = False
+    #: Operations until the worker is told to stop, and how it is told.
+    until_stop: int | None = None
+    stop: Callable[[], None] = lambda: None
 
     def around(self, operation):
+        if self.until_stop is not None:
+            self.until_stop -= 1
+            if self.until_stop == 0:
+                self.stop()
         if self.left is None:
             return operation()
         self.left -= 1
@@ -109,6 +122,8 @@ class MemoryGateway:
     owners: dict[str, str] = field(default_factory=dict)
     #: Ids whose answer reached the caller.
     received: list[str] = field(default_factory=list)
+    #: Ids that only an error has named, without a price.
+    unpriced: set[str] = field(default_factory=set)
     _handed_over: list[str] = field(default_factory=list)
     _account: str = ""
     posts: int = 0
@@ -186,6 +201,7 @@ class MemoryGateway:
             return _says({})
         self._handed_over.append(runway_task_id)
         if fault.endswith("with its id"):
+            self.unpriced.add(runway_task_id)
             return _says({"error": "Something broke.", "id": runway_task_id}, int(fault.split()[0]))
         cost = {} if self.estimate is None else {"estimatedCost": {"credits": self.estimate}}
         return _says({"id": runway_task_id, **cost})

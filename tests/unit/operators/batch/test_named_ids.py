@@ -161,3 +161,18 @@ def test_it_counts_as_one_lost_answer_and_no_price(batch):
     one.gateway.faults = ["", "500 with its id"]
     one.begin()
     assert (one.gateway.posts, one.gateway.charges) == (2, 2)
+
+
+def test_one_that_is_taken_up_does_not_pass_for_a_gateway_that_tells_no_prices(batch):
+    """Its price was lost with the answer: until it is known, nothing more of its kind may exceed the bound."""
+    one = batch(max_credits=20, requests=[{"model": "gen4.5", "promptText": text} for text in "abc"])
+    one.gateway.faults = ["502 with its id"]
+    one.begin()
+    one.clear()
+    trigger = one.begin()
+    assert list(trigger.runway_task_ids) == ["t1"]
+    assert one.gateway.posts == 1
+    one.gateway.cost = 12.0
+    one.gateway.finish(["t1"])
+    one.go_on(trigger)
+    assert one.gateway.posts == 1  # 12 of 20 are spent, and another one may cost as much
