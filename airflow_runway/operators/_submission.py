@@ -34,6 +34,7 @@ from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
+from airflow_runway.stores.files import JournalFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,14 +91,17 @@ class JournalledSubmission:
             request = self._hook.fingerprint(route, prepared.identity)
         found = history.matching(request) if isinstance(history, History) else history
         decision = self._decide(found, request, policy)
-        about = getattr(decision, "record", None)
+        about = None if isinstance(decision, Submit | TryLater) else decision.record
         told = still_open(record for record in records if record.is_open and record is not about)
         if told:
             self._log.warning("%s", told)
         self._tell_of_current(found)
         if isinstance(decision, TryLater):
+            if isinstance(self._store.trouble, RunwayConfigurationError):
+                raise self._store.trouble
+            why = f": {self._store.trouble}" if isinstance(self._store.trouble, JournalFolderError) else ""
             raise RunwayJournalError(
-                f"Nothing was sent and nothing was charged: {decision.reason}. A retry looks again."
+                f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
             )
         if isinstance(decision, Elsewhere):
             raise elsewhere(self._hook, decision)

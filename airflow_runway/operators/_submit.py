@@ -282,11 +282,13 @@ class RunwaySubmitOperator(StoppableSubmission):
                 # The connection changed during the wait: it is not gone, and its record stays as it is.
                 raise there from None
             if not self._is_recorded:
-                store.close(_OUTCOMES.get(error.kind, "error"))
+                store.close(
+                    _OUTCOMES.get(error.kind, "error"), error.task.cost_credits if error.task else None
+                )
             raise
         if store.record:
             self._push_credits(context, store.record, charged=result["cost_credits"])
-        store.close("succeeded")
+        store.close("succeeded", result["cost_credits"])
         return result
 
     def _push_credits(self, context: Context, record: Record, *, charged: float | None) -> None:

@@ -17,7 +17,8 @@ from airflow_runway.core.journal.header import Header, NewerVersionError, read_h
 from airflow_runway.core.journal.item import ITEMS_PER_CHUNK, Item, State, read_item
 from airflow_runway.core.journal.pin import Pinned, pin_as_json, read_pin
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
-from airflow_runway.stores.submission import kept_for_good, no_longer_there, write_persistently
+from airflow_runway.stores.history import kept_for_good
+from airflow_runway.stores.submission import no_longer_there, write_persistently
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

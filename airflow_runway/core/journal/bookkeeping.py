@@ -80,14 +80,14 @@ class Books:
         self._count(item, +1)
         if item.price is not None:
             self._prices[item.kind] = max(self._prices.get(item.kind, 0), _millionths(item.price))
-        if item.runway_task_id:
+        if item.runway_task_id and not item.is_named:
             self._accepted.add(item.kind)
 
     def _count(self, item: Item, one: int) -> None:
         self._known += one * _millionths(item.credits)
         self._lost_before += one * item.lost
         self._running += one * (item.state is State.RUNNING)
-        if item.runway_task_id and item.estimated is None and item.charged is None:
+        if item.runway_task_id and not item.is_named and item.estimated is None and item.charged is None:
             self._unpriced[item.kind] += one
         if item.state is State.MODERATED:
             (self._moderated.add if one > 0 else self._moderated.discard)(item.key)

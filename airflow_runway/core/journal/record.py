@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.accounts import Account, read_account
+from airflow_runway.core.protocol.gateways import is_task_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,8 @@ class Record:
     max_tries: int | None = None
     #: The most it may cost, in credits.
     estimated_credits: float | None = None
+    #: What it did cost, in credits; ``None`` where the gateway did not tell, or nobody has looked.
+    charged_credits: float | None = None
     #: Random text in the callback URL, by which a lost answer can be recognised.
     token: str = ""
     #: Who was asked; ``None`` where 0.1.0 wrote the record, which did not note it.
@@ -86,8 +90,8 @@ def read_one(value: Mapping[str, Any]) -> Record:
         **_common(value),
         refused=bool(value["refused"]),
         account=read_account(value["account"]),
-        evidence=dict(value["evidence"]),
-        replaces=tuple(str(old) for old in value["replaces"]),
+        evidence=_figures(value["evidence"]),
+        replaces=tuple(read_id(old) for old in value["replaces"]),
     )
 
 
@@ -97,7 +101,7 @@ def read_one_of_0_1_0(value: Mapping[str, Any]) -> Record:
     :param value: what 0.1.0 wrote.
     :raises KeyError: see :func:`read_one`.
     """
-    return Record(**_common(value), evidence=dict(value.get("account") or {}))
+    return Record(**_common(value), evidence=_figures(value.get("account") or {}))
 
 
 def _common(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,15 +110,46 @@ def _common(value: Mapping[str, Any]) -> dict[str, Any]:
         "fingerprint": str(value["fingerprint"]),
         "gateway": str(value["gateway"]),
         "route": str(value["route"]),
-        "sent_at": float(value["sent_at"]),
-        "runway_task_id": str(value.get("runway_task_id") or ""),
-        "anchored_at": float(value.get("anchored_at") or value["sent_at"]),
+        "sent_at": read_number(value["sent_at"]),
+        "runway_task_id": read_id(value.get("runway_task_id")),
+        "anchored_at": read_number(value.get("anchored_at") or value["sent_at"]),
         "max_tries": value.get("max_tries"),
-        "estimated_credits": value.get("estimated_credits"),
+        **{
+            name: None if value.get(name) is None else read_number(value[name])
+            for name in ("estimated_credits", "charged_credits")
+        },
         "token": str(value.get("token") or ""),
         "outcome": str(value.get("outcome") or ""),
         "as_written": str(value.get("as_written") or ""),
     }
+
+
+def _figures(value: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): read_number(figure) for name, figure in value.items()}
+
+
+def read_number(value: object) -> float:
+    """A stored time or amount.
+
+    :param value: what was stored, maybe by a person.
+    :raises ValueError: no calculation can be made with it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("no number")
+    return value
+
+
+def read_id(value: object) -> str:
+    """A stored Runway task id; empty where there is none.
+
+    :param value: what was stored, maybe by a person.
+    :raises ValueError: nothing can be asked for under it.
+    """
+    if not value:
+        return ""
+    if not is_task_id(value):
+        raise ValueError("no Runway task id")
+    return str(value)
 
 
 def fingerprint(gateway: str, conn_id: str, route: str, payload: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def settlement_of(
     :param to_be_saved: whether outputs are stored afterwards.
     :param begins: given where another try begins, and no trigger has watched: what the server no longer knows was
         cancelled, unless it was accepted so short a while ago that the server may not show it yet; what runs on is of
-        that try from now on.
+        that try from now on. An id that only an error named is taken up where the server knows it.
     """
     match ending_of(task):
         case Succeeded():
@@ -68,8 +68,12 @@ def settlement_of(
         case Cancelled(error=cancellation):
             ended = item.ended(State.FAILED, note=str(cancellation), charged=task.cost_credits)
             return Settlement(ended, Finished(task))
-        case NotEnded() if begins is not None:
-            return Settlement(replace(item, sent_in=begins.number))
+        case NotEnded() if begins is not None or item.is_named:
+            sent_in = begins.number if begins else item.sent_in
+            return Settlement(replace(item, state=State.RUNNING, sent_in=sent_in))
+    if item.is_named:
+        is_gone = begins and not task.status.is_sighting and begins.now - item.sent_at >= NOT_VISIBLE_GRACE
+        return Settlement(item.unnamed("the gateway does not know") if is_gone else item)
     if begins and task.status is TaskStatus.GONE and begins.now - item.sent_at >= NOT_VISIBLE_GRACE:
         error = ErrorFacts(
             ErrorKind.TASK_LOST,

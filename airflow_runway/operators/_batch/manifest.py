@@ -58,10 +58,10 @@ _PART_LENGTH = 80
 def own_name(dag_id: str, task_id: str, run_id: str, map_index: int | None) -> str:
     """The name of a batch's manifest: different for any two tasks, also where their ids differ in odd characters.
 
-    :param dag_id: Airflow's.
-    :param task_id: Airflow's.
-    :param run_id: Airflow's.
-    :param map_index: Airflow's; ``None`` or below 0 = not mapped.
+    :param dag_id: of the Dag.
+    :param task_id: of the task, its groups included.
+    :param run_id: of the Dag run.
+    :param map_index: of a mapped task; ``None`` or below 0 = not mapped.
     """
     parts = [dag_id, task_id, run_id]
     if map_index is not None and map_index >= 0:

@@ -169,8 +169,9 @@ class BatchPhase(SettlingItems):
         try:
             submission = self._hook.send(self._route, body)
         except RunwayAmbiguousSubmissionError as error:
-            self.put(planned.ended(State.INTENT, note=str(error)))
+            named = replace(planned, runway_task_id=error.runway_task_id, refused=error.facts.refused)
             self._log.error("Item %d: %s", place, error)
+            self.put(named.ended(State.INTENT, note=str(error)))
             return
         except (RunwaySubmissionError, RunwayConfigurationError) as error:
             self._not_accepted(place, planned, before, error)

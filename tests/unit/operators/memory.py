@@ -82,7 +82,7 @@ class MemoryStore:
 class MemoryTaskInstance:
     """XComs of one try."""
 
-    task_id = "task"
+    dag_id, run_id, task_id = "dag", "run", "task"
 
     def __init__(self, crash_point, max_tries=3, map_index=-1):
         self.crash_point, self.max_tries, self.map_index = crash_point, max_tries, map_index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 
@@ -18,11 +19,12 @@ from airflow_runway.exceptions import (
     RunwayJournalError,
     RunwayNotAcceptedError,
     RunwayRequestRefusedError,
+    RunwayTaskFailureError,
     RunwayTaskTimeoutError,
     RunwayTransientFailureError,
 )
 from airflow_runway.hooks import _transport
-from airflow_runway.stores import submission
+from airflow_runway.stores import history
 
 
 class TestJournal:
@@ -153,9 +155,20 @@ class TestJournal:
         assert one.run() == "t1"
         assert one.record["runway_task_id"] == "t1"
 
+    @pytest.mark.parametrize(("ends", "error"), [("SUCCEEDED", None), ("FAILED", RunwayTaskFailureError)])
+    def test_what_it_did_cost_is_written_down_with_its_end(self, tries, ends, error):
+        one = tries(wait_for_completion=True)
+        with pytest.raises(TaskDeferred):
+            one.run()
+        assert one.record["charged_credits"] is None
+        one.gateway.tasks["t1"], one.gateway.cost = ends, 20.0
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            one.run("execute_complete")
+        assert one.record["charged_credits"] == 20.0
+
     def test_without_a_store_it_warns_once(self, tries, monkeypatch):
 
-        monkeypatch.setattr(submission, "_warned", set())
+        monkeypatch.setattr(history, "_warned", set())
         one = tries()
         context = {"ti": MemoryTaskInstance(one.crash_point)}
         with pytest.warns(RuntimeWarning, match="no task_state_store"):

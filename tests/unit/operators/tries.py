@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from airflow.providers.common.compat.sdk import TaskDeferred
 from unit.clocks import of_a_wait, of_the_main_thread
 from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance
@@ -60,7 +62,7 @@ class TaskTries:
         self.ti = MemoryTaskInstance(self.crash_point, self.max_tries, self.map_index)
         # A try of a task instance that was cleared is one that Airflow knows.
         self.store.cleared_meanwhile = False
-        context = {"ti": self.ti, "task_state_store": self.store}
+        context = self.context()
         try:
             operator = self.operator(**fields)
             if method == "execute":
@@ -76,6 +78,13 @@ class TaskTries:
             raise
         finally:
             self.crash_point.left = None
+
+    def context(self):
+        return {"ti": self.ti, "task_state_store": self.store}
+
+    def written(self):
+        """All that is written down, as one text."""
+        return json.dumps(self.store.values)
 
     def clear(self):
         self.max_tries += 1
@@ -96,9 +105,9 @@ class TaskTries:
         return self.store.values["runway_submission"]["current"]
 
 
-def begin(monkeypatch, set_connection, **fields):
+def begin(monkeypatch, set_connection, kind=TaskTries, **fields):
     set_connection()
-    tries = TaskTries(**fields)
+    tries = kind(**fields)
     monkeypatch.setattr(_transport, "send", tries.gateway.send)
     monkeypatch.setattr(RunwaySubmitOperator, "log", tries.log)
     # Time passes only by sleeping.

@@ -189,7 +189,7 @@ def counted(items, under_way, now):
     untold = sum(
         prices.get(one.kind, dearest)
         for one in items
-        if one.runway_task_id and one.estimated is None and one.charged is None
+        if one.runway_task_id and not one.is_named and one.estimated is None and one.charged is None
     )
     answers = len(lost) + sum(one.lost for one in items)
     fresh = sum(one.sent_at + 100 > now for one in lost)
