@@ -209,12 +209,14 @@ class RunwaySubmitOperator(StoppableSubmission):
 
         :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
         """
-        self._runway_task_id = event["runway_task_id"]
         with self.journal(context) as store:
             store.load()
-            return self._ended(
-                context, store, lambda: super(RunwaySubmitOperator, self).execute_complete(context, event)
-            )
+            if record := store.record:
+                until, cancels = record.anchored_at + self.timeout, self.cancel_on_kill
+                event = self.own_event(event, record.runway_task_id, deadline=until, cancel_on_kill=cancels)
+            self._runway_task_id = event["runway_task_id"]
+            wait = super().execute_complete
+            return self._ended(context, store, lambda: wait(context, event))
 
     def deferral_expired(self, context: Context) -> TaskResult:
         """Our own time-out, which names the generation.

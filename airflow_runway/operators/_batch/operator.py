@@ -204,10 +204,11 @@ class RunwayBatchOperator(StoppableBatch):
         with self._stoppable(context):
             phase, store = self._begin(context)
             report = self._report(context, phase)
-            phase.settle(event["ended"], to_be_saved=bool(self.destination))
+            # None of it is there in an event of another task (airflow-facts §3).
+            phase.settle(event.get("ended", {}), to_be_saved=bool(self.destination))
             report.save()
             self._find_bodies(phase)
-            return self._go_on(phase, report, store, pauses=event["pauses"])
+            return self._go_on(phase, report, store, pauses=event.get("pauses", 0))
 
     def deferral_expired(self, context: Context) -> BatchSummary:
         """Our own deadline: as if the trigger had reported that nothing more has ended."""

@@ -43,11 +43,12 @@ def list_spoiled(spoil):
     """The file is another one when the task resumes; given back and cleared, the batch goes on."""
 
     def run(stage):
-        stage.open_gateway(seconds=5)
+        stage.open_gateway(seconds=20)
         stage.write_list(*prompts(stage, 4))
         stage.start(dag_id=TWO_AT_A_TIME)
         stage.wait_for_state("deferred")
         spoil(stage)
+        stage.emulator.settings(seconds=5)
         stage.wait_for_end()
         stage.check_paid(2)
         assert stage.task()["state"] == "failed"

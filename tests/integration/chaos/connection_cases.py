@@ -41,7 +41,7 @@ def changed_while_deferred(change, *, dag_id="chaos_wait", number=0):
         stage.wait_until(lambda: any(task["reads"] for task in stage.emulator.tasks()), 40, "a first look")
         paid = len(stage.emulator.ledger()["charges"])
         change(stage)
-        stage.wait_for_end(240)
+        stage.wait_for_end(300)
         stage.check_paid(paid)
         assert stage.task()["state"] == "failed"
         if other := stage.notes.pop("other", None):

@@ -59,13 +59,14 @@ def cleared_during_the_post(*, dag_id="chaos_wait_in_worker", number=0):
     """
 
     def run(stage):
-        stage.open_gateway(seconds=30, **SLOW_CREATE)
-        if number:
-            stage.write_list(*(f"{stage.name}: clip {one}" for one in range(number)))
-        stage.start(dag_id=dag_id)
+        stage.open_gateway(seconds=30)
+        stage.write_list(*(f"{stage.name}: clip {one}" for one in range(number)))
+        # Its answer waits for the signal, so that the clear is never too late.
+        stage.start(dag_id=dag_id, kill_at="after the answer, once told to stop", weapon="nothing")
         stage.wait_until(lambda: stage.emulator.ledger()["charges"], 60, "a charge")
         stage.clear()
         stage.wait_for_end()
+        assert stage.was_killed, "nobody told it to stop during its POST"
 
     return run
 

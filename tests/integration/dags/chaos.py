@@ -9,6 +9,7 @@ import itertools
 import os
 import signal
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from airflow_runway.sensors.runway import RunwayTaskSensor
 
 #: Seconds after which a POST that the emulator leaves hanging has surely been accepted.
 _ACCEPTED_BY_NOW = 2.0
+#: Seconds within which a person clears a task.
+_TOLD_WITHIN = 60.0
 #: Seconds after which a task surely waits, and not for much longer.
 _IN_THE_PAUSE = 1.0
 
@@ -101,10 +104,30 @@ def _in_the_wait(die):
     _around(WaitsForRunwayTask, "pause", before=lambda *args: threading.Timer(_IN_THE_PAUSE, die).start())
 
 
+#: Not empty once the task was told to stop. Plain, since it is a signal handler that writes it.
+_TOLD = []
+
+
+def _once_told(die):
+    """After the answer to a POST, which comes only once the task is told to stop."""
+
+    def at_end(session, settings, call):
+        if call.method != "POST":
+            return
+        deadline = time.monotonic() + _TOLD_WITHIN
+        while not _TOLD and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if _TOLD:
+            die()
+
+    _around(_transport, "send", after=at_end)
+
+
 POINTS = {
     "before the POST": lambda die: _around_the_post(die, before=True),
     "during the POST": lambda die: _around_the_post(die, during=True),
     "after the answer": _around_the_post,
+    "after the answer, once told to stop": _once_told,
     "after the journal": _after_the_journal,
     "after the result": _after_the_result,
     "in the wait": _in_the_wait,
@@ -129,6 +152,7 @@ def _shut_down():
 
 
 WEAPONS = {
+    "nothing": lambda: None,
     "": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM to the task": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "SIGTERM to its supervisor": lambda: os.kill(os.getppid(), signal.SIGTERM),
@@ -165,6 +189,10 @@ class _Mortal:
     def execute_complete(self, context, event):
         _prepare_to_die(context["params"], resumed=True)
         return super().execute_complete(context, event)
+
+    def on_kill(self):
+        _TOLD.append(True)
+        super().on_kill()
 
 
 class MortalSubmit(_Mortal, RunwaySubmitOperator):

@@ -155,6 +155,22 @@ class TestJournal:
         assert one.run() == "t1"
         assert one.record["runway_task_id"] == "t1"
 
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_an_event_of_another_task_gives_it_no_other_clip(self, tries, lost):
+        """SQLite gives the id of a deleted trigger away again, and with it the event of that one."""
+        one = tries(wait_for_completion=True, timeout=600)
+        one.defer()
+        one.gateway.add("another", "SUCCEEDED")
+        with pytest.raises(TaskDeferred) as deferred:
+            one.run("execute_complete", told="another", lost=lost)
+        trigger = deferred.value.trigger
+        assert (trigger.runway_task_id, trigger.cancel_on_kill) == ("t1", True)
+        assert trigger.deadline == one.record["anchored_at"] + 600
+        assert one.record["phase"] == "submitted"
+        assert "An event of another task came (Runway task another)" in one.log.text
+        one.gateway.tasks["t1"] = "SUCCEEDED"
+        assert one.run("execute_complete", told="another", lost=lost)["id"] == "t1"
+
     @pytest.mark.parametrize(("ends", "error"), [("SUCCEEDED", None), ("FAILED", RunwayTaskFailureError)])
     def test_what_it_did_cost_is_written_down_with_its_end(self, tries, ends, error):
         one = tries(wait_for_completion=True)

@@ -53,9 +53,10 @@ class TaskTries:
             return
         raise AssertionError("it does not wait")
 
-    def run(self, method="execute", *, crash=None, after=False, lost=False, **fields):
+    def run(self, method="execute", *, crash=None, after=False, told="", lost=False, **fields):
         """One try; returns what it returns, raises what it raises.
 
+        :param told: the generation that the event names; its own if empty.
         :param lost: whether the trigger gave up, since the gateway no longer knew the generation.
         """
         self.crash_point.left, self.crash_point.after = crash, after
@@ -67,7 +68,7 @@ class TaskTries:
             operator = self.operator(**fields)
             if method == "execute":
                 return operator.execute(context)
-            runway_task_id = self.record["runway_task_id"]
+            runway_task_id = told or self.record["runway_task_id"]
             event = {"runway_task_id": runway_task_id, "deadline": 2e9, "error": None}
             if lost:
                 text = f"Runway task {runway_task_id} was known and no longer is."
