@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_runway.core.journal.entries import Entry, TaskKey, number_in, read_entry, task_in
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.stores.files import Files, JournalFolderError, is_local
@@ -73,10 +74,9 @@ def folder_of(context: Context) -> TaskFolder | None:
     journal = configured_journal()
     if journal is None:
         return None
-    ti = context["ti"]
-    map_index = getattr(ti, "map_index", None)
-    is_mapped = map_index is not None and map_index >= 0
-    return journal.of(TaskKey(ti.dag_id, ti.run_id, ti.task_id, map_index if is_mapped else None))
+    owner = owner_of(context["ti"])
+    assert owner is not None  # noqa: S101 - for the type checker; a task that runs has its ids
+    return journal.of(TaskKey(owner.dag_id, owner.run_id, owner.task_id, owner.map_index))
 
 
 def _root_at(url: str) -> ObjectStoragePath:
