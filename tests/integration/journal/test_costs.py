@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -264,3 +266,13 @@ def test_a_wrong_call(costs, words):
     with pytest.raises(SystemExit) as ended:
         main(["costs", *words])
     assert ended.value.code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("a_week")
+def test_the_command_itself_prints_nothing_but_its_document(tmp_path):
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "airflow_runway.cli", "costs", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["total"]["charged_credits"] == 75
