@@ -59,7 +59,11 @@ def owner_of(task_instance: object) -> Owner | None:
     )
     if not isinstance(dag_id, str) or not isinstance(task_id, str):
         return None
-    tags = getattr(task_instance, "stats_tags", None)
+    try:
+        tags = getattr(task_instance, "stats_tags", None)
+    except Exception:
+        # It is put together when it is asked for. No wait and no submission fails for want of a tag.
+        tags = None
     team = tags.get("team_name") if isinstance(tags, dict) else None
     is_mapped = isinstance(map_index, int) and map_index >= 0
     return Owner(dag_id, str(run_id or ""), task_id, map_index if is_mapped else None, str(team or ""))

@@ -32,6 +32,15 @@ def test_what_is_no_task_instance_has_no_owner(other):
     assert owner_of(other) is None
 
 
+def test_tags_that_cannot_be_put_together_cost_the_team_alone():
+    class Broken(SimpleNamespace):
+        @property
+        def stats_tags(self):
+            raise RuntimeError("not started yet")
+
+    assert owner_of(Broken(**FIELDS, map_index=2)) == Owner(**FIELDS, map_index=2)
+
+
 def test_in_documents_what_is_not_known_is_null():
     facts = Owner(**FIELDS).as_json()
     assert facts == {**FIELDS, "map_index": None, "team_name": None}
