@@ -39,7 +39,7 @@ def run_check(conn_id: str) -> int:
     :param conn_id: its id.
     :returns: the exit code.
     """
-    with _quiet():
+    with quiet():
         try:
             return _checked(conn_id)
         except _NotUsableError as error:
@@ -145,7 +145,7 @@ def _say(text: str, indent: str = " " * 12, to: TextIO | None = None) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Airflow's own log lines and warnings left out, and its context put back."""
     before, disabled = os.environ.get(_CONTEXT), logging.root.manager.disable
     os.environ[_CONTEXT] = "server"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_runway import telemetry
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.accounts import SALT_BYTES
+from airflow_runway.core.journal.record import model_in
 from airflow_runway.core.journal.submission import (
     Elsewhere,
     History,
@@ -229,6 +230,8 @@ class JournalledSubmission:
                 token=token,
                 account=self._hook.account.sealed(secrets.token_hex(SALT_BYTES)),
                 evidence=self._hook.account_figures(payload.get("model")) if self._store.is_kept else {},
+                model=model_in(payload),
+                team_name=self._store.owner.team_name if self._store.owner else "",
             )
         )
         try:

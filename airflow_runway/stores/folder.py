@@ -14,12 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_runway.core.journal.entries import Entry, TaskKey, number_in, read_entry, task_in
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.stores.files import Files, JournalFolderError, is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow.sdk import Context, ObjectStoragePath
 
@@ -73,10 +74,9 @@ def folder_of(context: Context) -> TaskFolder | None:
     journal = configured_journal()
     if journal is None:
         return None
-    ti = context["ti"]
-    map_index = getattr(ti, "map_index", None)
-    is_mapped = map_index is not None and map_index >= 0
-    return journal.of(TaskKey(ti.dag_id, ti.run_id, ti.task_id, map_index if is_mapped else None))
+    owner = owner_of(context["ti"])
+    assert owner is not None  # noqa: S101 - for the type checker; a task that runs has its ids
+    return journal.of(TaskKey(owner.dag_id, owner.run_id, owner.task_id, owner.map_index))
 
 
 def _root_at(url: str) -> ObjectStoragePath:
@@ -119,7 +119,13 @@ class Journal:
         name = "/".join((*map(_part, (task.dag_id, task.run_id, task.task_id)), index))
         return TaskFolder(self._files, name, task)
 
-    def tasks(self, dag_id: str | None = None, run_id: str | None = None) -> Iterator[TaskFolder]:
+    def tasks(
+        self,
+        dag_id: str | None = None,
+        run_id: str | None = None,
+        *,
+        on_odd: Callable[[JournalFolderError], object] | None = None,
+    ) -> Iterator[TaskFolder]:
         """The folders of all task instances that have sent anything, as they are now.
 
         One listing for all, as many calls as the store needs for it (S3: one per 1,000 files); files are read many
@@ -127,6 +133,7 @@ class Journal:
 
         :param dag_id: of that Dag only.
         :param run_id: of that run only; with a Dag.
+        :param on_odd: told of folders that hold what is not ours, which are left out then; else that is raised.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
         known = [_part(one) for one in (dag_id, run_id) if one is not None]
@@ -139,7 +146,14 @@ class Journal:
             contents = self._files.contents(name for _, names in some for name in names)
             for folder, names in some:
                 held = {name: contents[name] for name in names}
-                yield TaskFolder(self._files, folder, self._task_of(folder, held), held)
+                try:
+                    task = self._task_of(folder, held)
+                except JournalFolderError as error:
+                    if on_odd is None:
+                        raise
+                    on_odd(error)
+                    continue
+                yield TaskFolder(self._files, folder, task, held)
 
     def _task_of(self, folder: str, held: Mapping[str, bytes]) -> TaskKey:
         first, content = next(iter(held.items()))

@@ -14,6 +14,7 @@ from airflow_runway.core.journal.submission import (
     Record,
     Unreadable,
 )
+from airflow_runway.core.owner import owner_of
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
 from airflow_runway.stores.history import AnotherWorkerError, ReadOnly, keeper_of
 
@@ -79,6 +80,8 @@ class SubmissionStore:
         self._keeper: KeepsHistory | None = ReadOnly(keeper) if keeper is not None and is_dry_run else keeper
         self.max_tries: int | None = getattr(context["ti"], "max_tries", None)
         map_index: int | None = getattr(context["ti"], "map_index", None)
+        #: Whose submissions they are; ``None`` where Airflow does not say.
+        self.owner = owner_of(context["ti"])
         #: Whether the task is mapped: its index, by which the store is keyed, may have moved.
         self.is_mapped = map_index is not None and map_index >= 0
         self.history = History()

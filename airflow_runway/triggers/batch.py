@@ -104,7 +104,10 @@ class RunwayBatchTrigger(CancelsOnKill):
 
         clock, began = self._clock, self._clock.now()
         if self.runway_task_ids:
-            async with poll_hub(RunwayHook(self.runway_conn_id), clock) as hub, hub.watch() as watch:
+            async with (
+                poll_hub(RunwayHook(self.runway_conn_id), clock) as hub,
+                hub.watch(self.owner) as watch,
+            ):
                 await self._watch(watch, began + SHORTEST_ABSENCE)
         elif self.resume_at is not None:
             await clock.sleep(max(min(self.resume_at, self.deadline) - clock.wall(), 0.0))

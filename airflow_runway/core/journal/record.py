@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.accounts import Account, read_account
 from airflow_runway.core.protocol.gateways import is_task_id
+from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}")
 
 
 class Phase(StrEnum):
@@ -62,6 +66,10 @@ class Record:
     as_written: str = ""
     #: Ids of generations to cancel once this one is accepted; taken off when that is done (decision 18).
     replaces: tuple[str, ...] = ()
+    #: The model that the request names, see :func:`model_in`; empty where it names none.
+    model: str = ""
+    #: The team of the task, where Airflow has teams; else empty.
+    team_name: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -120,8 +128,20 @@ def _common(value: Mapping[str, Any]) -> dict[str, Any]:
         },
         "token": str(value.get("token") or ""),
         "outcome": str(value.get("outcome") or ""),
-        "as_written": str(value.get("as_written") or ""),
+        **{name: str(value.get(name) or "") for name in ("as_written", "model", "team_name")},
     }
+
+
+def model_in(payload: Mapping[str, Any]) -> str:
+    """The model that a request names, for whoever asks what it cost; empty where it names none.
+
+    Only what looks like a model's name: a person may have put anything there.
+
+    :param payload: the JSON body.
+    """
+    model = payload.get("model")
+    is_name = isinstance(model, str) and _MODEL.fullmatch(model) and redact(model) == model
+    return str(model) if is_name else ""
 
 
 def _figures(value: Mapping[str, Any]) -> dict[str, float]:

@@ -10,9 +10,10 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.limits import LARGEST_OUTPUT
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.saving.naming import FileName
 from airflow_runway.exceptions import RunwayBatchError, RunwayBatchIncompleteError, runway_errors
-from airflow_runway.operators._batch.manifest import own_name
+from airflow_runway.operators._batch.manifest import Fate, Origin, line_of, own_name
 from airflow_runway.operators._batch.messages import remedy, still_running
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class BatchReport:
     ) -> None:
         self._options, self._hook, self._context = options, hook, context
         self._phase, self._log = phase, log
+        self._origin = Origin(hook.settings.gateway.name, options.route, owner_of(context["ti"]))
 
     def check(self) -> None:
         """Find out before anything is sent whether outputs could be saved as the author wants.
@@ -99,6 +101,8 @@ class BatchReport:
                 max_bytes=LARGEST_OUTPUT,
                 max_concurrency=4,
                 pause=self._options.pause_between_tries,
+                models=self._phase.models(),
+                owner=self._origin.owner,
             ),
             self._log,
         )
@@ -193,16 +197,10 @@ class BatchReport:
                 note = f"Runway task {item.runway_task_id} is not known to have ended."
             elif item.state is State.INTENT and not note:
                 note = "Its worker was lost while it was sent: it may exist, and may have been charged."
-        return {
-            "index": place,
-            "state": state,
-            "runway_task_id": item.runway_task_id or None if item else None,
-            "cost_credits": item.charged if item else None,
-            "credits": item.credits if item else 0.0,
-            "note": note or None,
-            "may_pass": may_pass,
-            "files": files.get(item.runway_task_id, []) if item and state == "succeeded" else [],
-        }
+        saved = files.get(item.runway_task_id, []) if item and state == "succeeded" else []
+        return line_of(
+            place, item, Fate(state, note, may_pass, saved), self._origin, self._phase.model_of(place)
+        )
 
     def _why_not(self, item: Item | None) -> str:
         if item is not None and item.note:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_runway import telemetry
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.item import Item, State
+from airflow_runway.core.journal.record import model_in
 from airflow_runway.core.journal.settlement import Begins, Settlement, settlement_of
 from airflow_runway.core.limits import RESULT_ATTEMPTS
 from airflow_runway.core.models import CancelOutcome
@@ -206,6 +207,20 @@ class SettlingItems(BatchItems):
 
     def _was_read(self) -> bool:
         return all(pinned.content for pinned in self.pin)
+
+    def model_of(self, place: int) -> str:
+        """The model that a pinned entry names; empty where it names none, or its body is no longer in the list.
+
+        :param place: which entry.
+        """
+        request = self._bodies.get(place)
+        return model_in(request.payload) if request is not None and request.payload else ""
+
+    def models(self) -> dict[str, str]:
+        """The model of each generation, by its id, where it is known."""
+        places = {item.runway_task_id: place for place in self._bodies if (item := self.item(place))}
+        known = {one: self.model_of(place) for one, place in places.items() if one}
+        return {one: model for one, model in known.items() if model}
 
     def frees_at(self) -> float | None:
         """Wall clock at which a lost answer stops counting as unfinished; ``None`` = there is none."""

@@ -182,6 +182,18 @@ class TestJournal:
             one.run("execute_complete")
         assert one.record["charged_credits"] == 20.0
 
+    def test_it_says_which_model_and_whose_money(self, tries, monkeypatch):
+        tags = {"dag_id": "dag", "task_id": "task", "team_name": "film"}
+        monkeypatch.setattr(MemoryTaskInstance, "stats_tags", tags, raising=False)
+        one = tries()
+        one.run()
+        assert (one.record["model"], one.record["team_name"]) == ("gen4_turbo", "film")
+
+    def test_without_teams_there_is_none(self, tries):
+        one = tries(payload={"promptText": "a secret idea"})
+        one.run()
+        assert (one.record["model"], one.record["team_name"]) == ("", "")
+
     def test_without_a_store_it_warns_once(self, tries, monkeypatch):
 
         monkeypatch.setattr(history, "_warned", set())
