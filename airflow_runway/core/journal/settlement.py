@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.journal.item import State
 from airflow_runway.core.limits import NOT_VISIBLE_GRACE
-from airflow_runway.core.models import TaskStatus
+from airflow_runway.core.models import CancelOutcome, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
 from airflow_runway.core.protocol.endings import Cancelled, Failed, NotEnded, Succeeded, ending_of
 
@@ -82,3 +82,18 @@ def settlement_of(
     if error is not None and error.kind in _ENDS_WITHOUT_A_RESULT:
         return Settlement(item.ended(State.FAILED, note=error.message), GaveUp(error))
     return Settlement(item)
+
+
+def is_over(item: Item, outcome: CancelOutcome, now: float) -> bool:
+    """Whether nothing comes of a generation any more after it was to be cancelled.
+
+    What is not found was cancelled before, unless it was accepted so short a while ago that the server may not show
+    it yet: then it may run on.
+
+    :param item: as recorded, running.
+    :param outcome: what came of the cancellation.
+    :param now: wall clock, seconds since the epoch.
+    """
+    if outcome is CancelOutcome.NOT_FOUND:
+        return now - item.sent_at >= NOT_VISIBLE_GRACE
+    return outcome is CancelOutcome.CANCELLED

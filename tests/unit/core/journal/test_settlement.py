@@ -8,8 +8,8 @@ import pytest
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.journal.item import Item, State
-from airflow_runway.core.journal.settlement import Begins, settlement_of
-from airflow_runway.core.models import RunwayTask, TaskStatus
+from airflow_runway.core.journal.settlement import Begins, is_over, settlement_of
+from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
 
 ITEM = Item("k.0", State.RUNNING, "w", runway_task_id="t1", estimated=25.0)
@@ -104,3 +104,18 @@ class TestWhenATryBegins:
     def test_what_runs_on_is_of_that_try(self):
         settled = settlement_of(ITEM, reading(TaskStatus.RUNNING), to_be_saved=True, begins=Begins(1e9, 2))
         assert (settled.item, settled.decision) == (replace(ITEM, sent_in=2), None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "age", "over"),
+    [
+        (CancelOutcome.CANCELLED, 0, True),
+        (CancelOutcome.NOT_FOUND, 299, False),
+        (CancelOutcome.NOT_FOUND, 300, True),
+        (CancelOutcome.ALREADY_FINISHED, 999, False),
+        (CancelOutcome.NOT_SUPPORTED, 999, False),
+        (CancelOutcome.UNKNOWN, 999, False),
+    ],
+)
+def test_what_is_cancelled_is_over_and_what_is_not_found_may_be_too_young(outcome, age, over):
+    assert is_over(replace(ITEM, sent_at=1_000.0), outcome, 1_000.0 + age) is over
