@@ -8,7 +8,7 @@ import pytest
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.journal.item import Item, State
-from airflow_runway.core.journal.settlement import Begins, is_over, settlement_of
+from airflow_runway.core.journal.settlement import Begins, is_over, settlement_of, stored
 from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
 
@@ -104,6 +104,36 @@ class TestWhenATryBegins:
     def test_what_runs_on_is_of_that_try(self):
         settled = settlement_of(ITEM, reading(TaskStatus.RUNNING), to_be_saved=True, begins=Begins(1e9, 2))
         assert (settled.item, settled.decision) == (replace(ITEM, sent_in=2), None)
+
+
+class TestStoring:
+    @pytest.mark.parametrize("before", [State.UNSAVED, State.GONE])
+    def test_without_an_error_it_has_succeeded(self, before):
+        assert stored(replace(ITEM, state=before), None, None).state is State.SUCCEEDED
+
+    @pytest.mark.parametrize(
+        ("status", "state"),
+        [
+            (TaskStatus.SUCCEEDED, State.UNSAVED),
+            (TaskStatus.RUNNING, State.UNSAVED),
+            (TaskStatus.UNKNOWN, State.UNSAVED),
+            (TaskStatus.OUTPUT_MISSING, State.UNSAVED),
+            (TaskStatus.GONE, State.GONE),
+            (TaskStatus.NOT_VISIBLE, State.GONE),
+            (TaskStatus.CANCELLED, State.GONE),
+            (TaskStatus.FAILED, State.GONE),
+        ],
+    )
+    @pytest.mark.parametrize("before", [State.UNSAVED, State.GONE])
+    def test_with_one_it_is_gone_if_the_server_shows_no_result(self, before, status, state):
+        error = ErrorFacts(ErrorKind.TRANSFER, "Runway task t1 could not be stored.")
+        item = stored(replace(ITEM, state=before), reading(status), error)
+        assert (item.state, item.note, item.runway_task_id) == (state, error.message, "t1")
+
+    @pytest.mark.parametrize("before", [State.UNSAVED, State.GONE])
+    def test_unread_it_stays_what_it_was(self, before):
+        error = ErrorFacts(ErrorKind.READ, "No answer.")
+        assert stored(replace(ITEM, state=before), None, error).state is before
 
 
 @pytest.mark.parametrize(
