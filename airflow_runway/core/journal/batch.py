@@ -19,6 +19,8 @@ running     any         waits    waits    waits    waits
 succeeded   reuse       keeps    keeps    keeps    keeps
 succeeded   regenerate  keeps    keeps    keeps    submits
 unsaved     any         saves    saves    saves    saves
+gone        reuse       leaves   leaves   leaves   leaves
+gone        regenerate  leaves   leaves   leaves   submits
 failed      any         leaves   leaves   submits  submits
 moderated   same        leaves   leaves   leaves   leaves
 moderated   changed     leaves   leaves   leaves   submits
@@ -32,6 +34,8 @@ cancelled, gone, timed out, over the budget; it is sent again once, however many
 What was seen to run when a try began is of that try: should it fail later, it waits for the next one. "Moderated" is
 left alone, since the same input would be refused again, and that is counted; "changed" is another body under the
 same ``item_key``.
+"Gone" succeeded, and was no longer there when it was to be stored: it was paid for, and only a person has it made
+again.
 """
 
 from __future__ import annotations
@@ -64,7 +68,7 @@ def is_submitted(item: Item | None, pinned: Pinned, header: Header, *, resubmit:
     if item.state is State.FAILED:
         return item.sent_in < header.anew_since
     # What was to be replaced no longer is once another generation has taken its place.
-    return item.state in {State.SUCCEEDED, State.MODERATED} and bool(
+    return item.state in {State.SUCCEEDED, State.GONE, State.MODERATED} and bool(
         pinned.replaces and pinned.replaces == item.runway_task_id
     )
 

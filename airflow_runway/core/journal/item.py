@@ -30,6 +30,8 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
     #: Succeeded, and could not be stored yet.
     UNSAVED = "unsaved"
+    #: Succeeded, and was no longer there when it was to be stored. It was paid for.
+    GONE = "gone"
     #: FAILED because of what was asked for.
     MODERATED = "moderated"
     #: Anything else that went wrong, with or without a generation.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.journal.item import State
 from airflow_runway.core.limits import NOT_VISIBLE_GRACE
-from airflow_runway.core.models import TaskStatus
+from airflow_runway.core.models import CancelOutcome, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
-from airflow_runway.core.protocol.endings import Cancelled, Failed, NotEnded, Succeeded, ending_of
+from airflow_runway.core.protocol.endings import Cancelled, Failed, NotEnded, NotFound, Succeeded, ending_of
 
 if TYPE_CHECKING:
     from airflow_runway.core.journal.item import Item
@@ -87,3 +87,35 @@ def settlement_of(
     if error is not None and error.kind in _ENDS_WITHOUT_A_RESULT:
         return Settlement(item.ended(State.FAILED, note=error.message), GaveUp(error))
     return Settlement(item)
+
+
+def is_over(item: Item, outcome: CancelOutcome, now: float) -> bool:
+    """Whether nothing comes of a generation any more after it was to be cancelled.
+
+    What is not found was cancelled before, unless it was accepted so short a while ago that the server may not show
+    it yet: then it may run on.
+
+    :param item: as recorded, running.
+    :param outcome: what came of the cancellation.
+    :param now: wall clock, seconds since the epoch.
+    """
+    if outcome is CancelOutcome.NOT_FOUND:
+        return now - item.sent_at >= NOT_VISIBLE_GRACE
+    return outcome is CancelOutcome.CANCELLED
+
+
+def stored(item: Item, task: RunwayTask | None, error: ErrorFacts | None) -> Item:
+    """What becomes of an item that has succeeded, and whose outputs were to be stored.
+
+    What is gone is looked for again whenever outputs are stored, since that is free: servers err.
+
+    :param item: as recorded, unsaved or gone.
+    :param task: the last reading; ``None`` if there was none.
+    :param error: why they were not stored; ``None`` if they were.
+    """
+    if error is None:
+        return item.ended(State.SUCCEEDED)
+    if task is None:
+        return item.ended(item.state, note=error.message)
+    is_gone = isinstance(ending_of(task), NotFound | Cancelled | Failed)
+    return item.ended(State.GONE if is_gone else State.UNSAVED, note=error.message)

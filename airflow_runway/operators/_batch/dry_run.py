@@ -44,6 +44,7 @@ _FATES: Final = {
     State.RUNNING: "wait",
     State.MODERATED: "moderated",
     State.INTENT: "lost_answers",
+    State.GONE: "failed",
     State.FAILED: "failed",
     State.POSTPONED: "submit",
 }

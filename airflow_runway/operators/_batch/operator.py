@@ -36,9 +36,10 @@ class RunwayBatchOperator(StoppableBatch):
 
     Items are independent: one that is wrong, or fails, fails alone. Each is journalled before it is sent, and sent
     once: a retry, or a clear, goes on where the batch stopped. What succeeded is kept, what runs is waited for, what
-    failed is submitted, and paid for, again; items that were moderated, and answers that were lost, are left alone
-    (see :mod:`airflow_runway.core.journal.batch` for the table). A limit of the account (429) is waited for without
-    a worker, as are throttled generations. Needs Airflow 3.3.
+    failed is submitted, and paid for, again; items that were moderated, answers that were lost, and results that
+    were deleted before they were saved, are left alone (see :mod:`airflow_runway.core.journal.batch` for the
+    table). A limit of the account (429) is waited for without a worker, as are throttled generations. Needs
+    Airflow 3.3.
 
     The first try *pins* the list: it writes down which items it has, before anything is sent. Retries keep that pin,
     a clear pins anew. Airflow renders templates anew after each deferral: whatever the list is then, nothing but what

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.limits import Limits, StopReason
+from airflow_runway.core.journal.settlement import is_over
 from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
@@ -28,7 +29,7 @@ from airflow_runway.exceptions import (
     RunwayOutOfCreditsError,
     RunwaySubmissionError,
 )
-from airflow_runway.operators._batch.settling import GONE_FOR_GOOD, SettlingItems
+from airflow_runway.operators._batch.settling import SettlingItems
 from airflow_runway.operators._callback_token import with_token
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class BatchPhase(SettlingItems):
             f"{outcome}."
         )
         self._log.error("Runway task %s: %s", item.runway_task_id, note)
-        if outcome in GONE_FOR_GOOD:
+        if is_over(item, outcome, time.time()):
             self.put(item.ended(State.FAILED, note=note))
 
     def cut_off(self) -> list[Item]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.core.journal.item import Item, State
+from airflow_runway.core.journal.settlement import stored
 from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.saving.naming import FileName
 from airflow_runway.exceptions import RunwayBatchError, RunwayBatchIncompleteError, runway_errors
 from airflow_runway.operators._batch.manifest import Fate, Origin, line_of, own_name
-from airflow_runway.operators._batch.messages import remedy, still_running
+from airflow_runway.operators._batch.messages import no_longer_there, remedy, still_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -74,17 +75,17 @@ class BatchReport:
 
     def save(self) -> None:
         """Store the outputs of what has succeeded and is not stored yet; trouble leaves them for another try."""
-        items = [item for item in self._phase.items() if item.state is State.UNSAVED]
+        items = [item for item in self._phase.items() if item.state in {State.UNSAVED, State.GONE}]
         if not items or not self._options.destination or self._phase.stopped:
             return
         by_id = {item.runway_task_id: item for item in items}
         self._phase.put(*(self._saved(by_id[one.id], one) for one in self._saver().run(list(by_id))))
 
     def _saved(self, item: Item, outcome: SaveOutcome) -> Item:
-        if outcome.error is None:
-            return item.ended(State.SUCCEEDED)
-        self._log.error("%s", outcome.error)
-        return item.ended(State.UNSAVED, note=str(outcome.error))
+        error = outcome.error
+        if error is not None:
+            self._log.error("%s", error)
+        return stored(item, outcome.task, error.facts if error is not None else None)
 
     def _saver(self) -> Saver:
         from airflow_runway.transfers._saving.destination import Destination, folder_at
@@ -159,7 +160,7 @@ class BatchReport:
         summary: BatchSummary = {
             "total": len(lines),
             "succeeded": words["succeeded"],
-            "failed": words["failed"] + words["unsaved"],
+            "failed": words["failed"] + words["unsaved"] + words["gone"],
             "moderated": words["moderated"],
             "lost_answers": words["intent"],
             "unfinished": words["running"],
@@ -271,9 +272,10 @@ class BatchReport:
         more = f" ({len(bad) - _REASONS_TOLD} more)" if len(bad) > _REASONS_TOLD else ""
         where = f" All items: {summary['manifest']}." if summary["manifest"] else ""
         running = still_running([line["runway_task_id"] or "" for line in bad if line["state"] == "running"])
+        gone = no_longer_there([line["runway_task_id"] or "" for line in bad if line["state"] == "gone"])
         text = (
             f"{summary['succeeded']} of {summary['total']} items succeeded, {counts}; {summary['credits']:g} credits "
-            f"so far. {self._remedy()}{reasons}{more}{running}{where}"
+            f"so far. {self._remedy()}{reasons}{more}{running}{gone}{where}"
         )
         if all(line["may_pass"] for line in bad):
             return RunwayBatchIncompleteError(f"{text} A retry submits, and pays for, only what failed.")

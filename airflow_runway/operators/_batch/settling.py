@@ -12,9 +12,8 @@ from airflow_runway import telemetry
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.record import model_in
-from airflow_runway.core.journal.settlement import Begins, Settlement, settlement_of
+from airflow_runway.core.journal.settlement import Begins, Settlement, is_over, settlement_of
 from airflow_runway.core.limits import RESULT_ATTEMPTS
-from airflow_runway.core.models import CancelOutcome
 from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
 from airflow_runway.operators._batch.items import BatchItems
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Requests to the gateway under way at the same time, where they are free.
 READS_AT_ONCE = 8
-#: Outcomes of a cancellation after which nothing comes of a generation any more.
-GONE_FOR_GOOD = frozenset({CancelOutcome.CANCELLED, CancelOutcome.NOT_FOUND})
 
 
 @dataclass
@@ -166,10 +163,11 @@ class SettlingItems(BatchItems):
         def gone(item: Item) -> bool:
             outcome = hook.cancel_task(item.runway_task_id)
             self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
-            if outcome in GONE_FOR_GOOD:
+            is_gone = is_over(item, outcome, time.time())
+            if is_gone:
                 note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
                 self.put(item.ended(State.FAILED, note=note))
-            return outcome in GONE_FOR_GOOD
+            return is_gone
 
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             return [item for item, is_gone in zip(items, pool.map(gone, items), strict=True) if is_gone]

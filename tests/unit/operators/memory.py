@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ class CrashPoint:
         if self.left is None:
             return operation()
         self.left -= 1
-        if self.left == 0 and not self.after:
+        # Below 0 it is dead already: no other thread does anything any more.
+        if self.left < 0 or (self.left == 0 and not self.after):
             raise Crash
         result = operation()
         if self.left == 0:
@@ -128,6 +130,9 @@ class MemoryGateway:
     _account: str = ""
     posts: int = 0
     reads_fail: int = 0
+    #: How many reads of each generation do not show it yet.
+    shows_after: int = 0
+    _shown: Counter[str] = field(default_factory=Counter)
     estimate: float | None = 25.0
     #: What a generation that ended is said to have cost.
     cost: float | None = None
@@ -162,7 +167,7 @@ class MemoryGateway:
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         runway_task_id = call.path.rpartition("/")[2]
         known = self.owners.get(runway_task_id) == self._account
-        status = self.tasks[runway_task_id] if known else None
+        status = self.tasks[runway_task_id] if known and self._shows(runway_task_id) else None
         assert known or call.method != "DELETE", "cancelled on another account"
         if call.method == "DELETE":
             self.deleted.append(runway_task_id)
@@ -175,6 +180,10 @@ class MemoryGateway:
         if self.cost is not None and status != "RUNNING":
             more["cost"] = {"credits": self.cost}
         return _says({"id": runway_task_id, "status": status, **more})
+
+    def _shows(self, runway_task_id):
+        self._shown[runway_task_id] += 1
+        return self._shown[runway_task_id] > self.shows_after
 
     def _create(self):
         self.posts += 1
