@@ -11,13 +11,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_runway.core.journal.entries import Entry, TaskKey, number_in, read_entry, task_in
+from airflow_runway.core.journal.entries import Entry, TaskKey, Word, number_in, read_entry, task_in
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.stores.files import Files, JournalFolderError, is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow.sdk import Context, ObjectStoragePath
 
@@ -26,6 +26,11 @@ _ODD = re.compile(r"[^A-Za-z0-9._=-]")
 _PART_LENGTH: Final = 120
 #: Stands for a namespace or an index that is not there.
 _NONE: Final = "-"
+#: Folders above a file: Dag, run, task, index.
+_DEPTH: Final = 4
+#: Files that are read in one go.
+_AT_ONCE: Final = 1_000
+_OF_ANOTHER: Final = "it is another task instance's"
 
 
 def configured_journal() -> Journal | None:
@@ -103,6 +108,11 @@ class Journal:
     def __init__(self, files: Files) -> None:
         self._files = files
 
+    @property
+    def files(self) -> Files:
+        """The folder of its namespace."""
+        return self._files
+
     def of(self, task: TaskKey) -> TaskFolder:
         """The folder of a task instance.
 
@@ -112,28 +122,71 @@ class Journal:
         name = "/".join((*map(_part, (task.dag_id, task.run_id, task.task_id)), index))
         return TaskFolder(self._files, name, task)
 
-    def tasks(self, dag_id: str | None = None, run_id: str | None = None) -> Iterator[TaskFolder]:
+    def tasks(
+        self,
+        dag_id: str | None = None,
+        run_id: str | None = None,
+        *,
+        skipping: Callable[[JournalFolderError], None] | None = None,
+    ) -> Iterator[TaskFolder]:
         """The folders of all task instances that have sent anything, one after the other.
 
         One listing for all, as many calls as the store needs for it (S3: one per 1,000 files).
 
         :param dag_id: of that Dag only.
         :param run_id: of that run only; with a Dag.
+        :param skipping: is told of each folder that holds what is not ours, instead of an end at the first.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
         known = [_part(one) for one in (dag_id, run_id) if one is not None]
         folders: dict[str, str] = {}
         for name in self._files.below("/".join(known)):
             folder, _, last = name.rpartition("/")
-            if number_in(last) is not None and folder.count("/") == 3:
+            if number_in(last) is not None and name.count("/") == _DEPTH:
                 folders.setdefault(folder, name)
         for folder, first in folders.items():
-            content = self._files.contents([first])[first]
             try:
-                task = task_in(json.loads(content))
-            except (ValueError, RecursionError) as error:
-                raise _odd(f"{self._files.url}/{folder}", first, error) from None
-            yield TaskFolder(self._files, folder, task)
+                found = self._folder(folder, first)
+            except JournalFolderError as error:
+                if skipping is None:
+                    raise
+                skipping(error)
+            else:
+                yield found
+
+    def _folder(self, folder: str, first: str) -> TaskFolder:
+        content = self._files.contents([first])[first]
+        try:
+            found = self.of(task_in(json.loads(content)))
+            if found.name != folder:
+                raise ValueError(_OF_ANOTHER)
+        except (ValueError, RecursionError) as error:
+            raise _odd(f"{self._files.url}/{folder}", first, error) from None
+        return found
+
+    def holders(self, runway_task_id: str) -> set[TaskKey]:
+        """Task instances in whose files an id stands. Reads every file but the intents: not for a task.
+
+        :param runway_task_id: of a generation.
+        :raises JournalFolderError: it cannot be read now.
+        """
+        found = set()
+        names = [
+            name
+            for name in self._files.below("")
+            if name.count("/") == _DEPTH
+            and number_in(name.rpartition("/")[2]) is not None
+            and not name.endswith(f"-{Word.INTENT}.json")
+        ]
+        for start in range(0, len(names), _AT_ONCE):
+            for content in self._files.contents(names[start : start + _AT_ONCE]).values():
+                try:
+                    value = json.loads(content)
+                    if value["record"]["runway_task_id"] == runway_task_id:
+                        found.add(task_in(value))
+                except (KeyError, TypeError, ValueError, RecursionError):
+                    continue  # whose it is says nobody; the task that it belongs to will complain
+        return found
 
 
 class TaskFolder:
@@ -145,7 +198,7 @@ class TaskFolder:
     """
 
     def __init__(self, files: Files, name: str, task: TaskKey) -> None:
-        self._files, self._name, self.task = files, name, task
+        self._files, self.name, self.task = files, name, task
         self.url = f"{files.url}/{name}"
 
     def read(self) -> list[Entry]:
@@ -153,7 +206,7 @@ class TaskFolder:
 
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        names = self._files.within(self._name)
+        names = self._files.within(self.name)
         return [
             self._entry(name.rpartition("/")[2], one) for name, one in self._files.contents(names).items()
         ]
@@ -166,7 +219,10 @@ class TaskFolder:
                 "it away"
             )
         try:
-            return read_entry(number, json.loads(content))
+            value = json.loads(content)
+            if task_in(value) != self.task:
+                raise ValueError(_OF_ANOTHER)
+            return read_entry(number, value)
         except (ValueError, RecursionError) as error:
             raise _odd(self.url, name, error) from None
 
@@ -177,7 +233,7 @@ class TaskFolder:
         :param value: plain JSON, with something in it that no other writer has.
         :raises TakenError: it is there, and somebody else's.
         """
-        self._files.create(f"{self._name}/{name}", _as_bytes(value))
+        self._files.create(f"{self.name}/{name}", _as_bytes(value))
 
     def holds(self, name: str, value: dict[str, Any]) -> bool:
         """Whether a file is there as it was created.
@@ -185,7 +241,7 @@ class TaskFolder:
         :param name: of the file.
         :param value: what was created.
         """
-        return self._files.found(f"{self._name}/{name}") == _as_bytes(value)
+        return self._files.found(f"{self.name}/{name}") == _as_bytes(value)
 
     def prove(self) -> None:
         """Make sure that the store is one for a journal.

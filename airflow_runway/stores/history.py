@@ -184,8 +184,17 @@ class InFolder:
         if not self._folder.holds(name, value):
             raise RuntimeError("the file that came back is another one")
 
-    def _tell(self, change: Change) -> None:
-        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time())
+    def settle(self, change: Change, by: str) -> None:
+        """Write down what a person has decided, once it was read.
+
+        :param change: of a submission; no intent.
+        :param by: who.
+        :raises JournalFolderError: it cannot be written now.
+        """
+        self._tell(change, by)
+
+    def _tell(self, change: Change, by: str = "") -> None:
+        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time(), by=by)
         for number in range(self._highest + 1, self._highest + 1 + _NUMBERS_TRIED):
             try:
                 self._folder.create(file_name(number, change.word), value)

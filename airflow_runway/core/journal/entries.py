@@ -94,15 +94,17 @@ def number_in(name: str) -> int | None:
     return int(found[1]) if found and found[2] in set(Word) else None
 
 
-def as_json(change: Change, task: TaskKey, *, owner: str, now: float) -> dict[str, Any]:
+def as_json(change: Change, task: TaskKey, *, owner: str, now: float, by: str = "") -> dict[str, Any]:
     """A file's content, as plain JSON values.
 
     :param change: what it says.
     :param task: whose submission it is; a folder's name may not tell.
     :param owner: random text of whoever writes it.
     :param now: wall clock, seconds since the epoch.
+    :param by: the person who decided it; empty where a task did.
     """
     return {
+        **({"by": by} if by else {}),
         "version": VERSION,
         "word": change.word.value,
         "task": asdict(task),
