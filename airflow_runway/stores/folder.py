@@ -185,7 +185,7 @@ class Journal:
                     if value["record"]["runway_task_id"] == runway_task_id:
                         found.add(task_in(value))
                 except (KeyError, TypeError, ValueError, RecursionError):
-                    continue  # whose it is says nobody; the task that it belongs to will complain
+                    continue  # a task that has it in its folder complains
         return found
 
 

@@ -185,16 +185,24 @@ class InFolder:
             raise RuntimeError("the file that came back is another one")
 
     def settle(self, change: Change, by: str) -> None:
-        """Write down what a person has decided, once it was read.
+        """Write down what a person has decided, on the strength of what was read, and of nothing that came since.
 
         :param change: of a submission; no intent.
         :param by: who.
-        :raises JournalFolderError: it cannot be written now.
+        :raises AnotherWorkerError: somebody else has written at the same time; both may stand there now.
+        :raises JournalFolderError: it cannot be read or written now.
         """
-        self._tell(change, by)
-
-    def _tell(self, change: Change, by: str = "") -> None:
         value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time(), by=by)
+        number = self._highest + 1
+        try:
+            self._folder.create(file_name(number, change.word), value)
+        except TakenError:
+            raise AnotherWorkerError from None
+        if [one.number for one in self._folder.read() if one.number >= number] != [number]:
+            raise AnotherWorkerError
+
+    def _tell(self, change: Change) -> None:
+        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time())
         for number in range(self._highest + 1, self._highest + 1 + _NUMBERS_TRIED):
             try:
                 self._folder.create(file_name(number, change.word), value)

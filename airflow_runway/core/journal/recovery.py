@@ -12,8 +12,8 @@ runs alone       was accepted, is not known to have ended, and no task of its ow
 ===============  ==================================================================================
 
 A task *waits* while it is in a state from which it can write to its journal, or begin to: whatever is not an end.
-Where it has handed its generation over ("returned", or nothing), a sensor of the same run may wait, as long as the run
-goes on.
+Where it has handed its generation over ("returned", or nothing), a sensor of the same run may wait, as long as the
+run goes on.
 """
 
 from __future__ import annotations
@@ -95,16 +95,19 @@ def handle_of(record: Record) -> str:
     return hashlib.sha256(f"{record.sent_at!r} {record.fingerprint}".encode()).hexdigest()[:8]
 
 
-def open_in(history: History, states: States) -> Iterator[Open]:
+def open_in(history: History, states: States, *, is_batch: bool = False) -> Iterator[Open]:
     """What of a task instance's submissions is not settled, newest first; those that run alone are still to be read.
 
     :param history: of the task instance.
     :param states: of it.
+    :param is_batch: whether the task instance stands for all of them, and not for one.
     """
     for record in history.newest_first():
         if record.is_open:
             yield Open(_standing_of(record), record)
-        elif may_run(record) and not is_waited_for(record, states, is_current=record is history.current):
+            continue
+        is_current = is_batch or record is history.current
+        if may_run(record) and not is_waited_for(record, states, is_current=is_current):
             yield Open(Standing.ALONE, record)
 
 
@@ -143,14 +146,16 @@ class Doubt(StrEnum):
     TIME = "it was created at another time than the request was sent"
 
 
-def doubts(record: Record, created_at: str | None, account: AccountMatch, *, zone_is_told: bool) -> list[Doubt]:
+def doubts(
+    record: Record, created_at: str | None, account: AccountMatch, *, zone_is_told: bool
+) -> list[Doubt]:
     """Why a generation is not that of an open submission; empty if nothing speaks against it.
 
     :param record: the open submission.
     :param created_at: when the generation was created, as the gateway told.
     :param account: whether the account that was asked is the one that the request was sent to.
-    :param zone_is_told: whether the gateway's times are in UTC where they name no zone; if not, whole quarters of an
-        hour do not count (contracts §9).
+    :param zone_is_told: whether the gateway's times can be trusted to be of the zone that they name, or UTC; if not,
+        any zone will do (contracts §9).
     """
     found = []
     if account is AccountMatch.OTHER:
@@ -225,9 +230,7 @@ def cancelled(record: Record, charged: float | None = None) -> Change:
     :param charged: what it did cost, in credits, where the gateway told.
     """
     cost = record.charged_credits if charged is None else charged
-    return Change(
-        Word.CLOSED, replace(record, phase=Phase.CLOSED, outcome="cancelled", charged_credits=cost)
-    )
+    return Change(Word.CLOSED, replace(record, phase=Phase.CLOSED, outcome="cancelled", charged_credits=cost))
 
 
 def after(history: History, change: Change) -> History:
