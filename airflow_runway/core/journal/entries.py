@@ -158,7 +158,8 @@ def history_of(entries: Iterable[Entry]) -> History:
     """
     records: dict[tuple[float, str], Record] = {}
     stood_for: list[tuple[float, str]] = []
-    order = list(Word)
+    # Of two that were written at once, the one that knows of an acceptance counts.
+    order = sorted(Word, key=lambda word: word is not Word.FORGOTTEN)
     for entry in sorted(entries, key=lambda one: (one.number, order.index(one.change.word))):
         record = entry.change.record
         if entry.change.word is Word.FORGOTTEN:

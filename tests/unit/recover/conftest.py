@@ -81,5 +81,3 @@ def fail(one, *faults, **fields):
     one.gateway.faults = list(faults)
     with pytest.raises(RunwayError):
         one.run(**fields)
-
-

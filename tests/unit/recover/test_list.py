@@ -85,11 +85,13 @@ class TestKinds:
         airflow.tasks["lost"] = "up_for_retry"
         assert "lost" in {one["task_id"] for one in listed()}
 
-    def test_a_generation_that_was_replaced_and_runs(self, one, airflow, listed):
+    def test_a_generation_that_its_task_no_longer_stands_for(self, one, airflow, listed):
+        """A mapped task leaves the generation of its earlier request alone."""
+        one.map_index = 0
         one.run()
-        one.gateway.keys.clear()
+        one.run(payload={"model": "gen4_turbo", "promptText": "another"})
         airflow.tasks["task"] = "running"
-        assert listed() == []
+        assert [(one["runway_task_id"], one["map_index"]) for one in listed()] == [("t1", 0)]
 
     def test_of_one_dag_and_run(self, run_of_all_kinds, listed):
         assert len(listed("--dag", "dag", "--run", "run")) == 4
@@ -187,7 +189,7 @@ class TestForeignFiles:
     def test_an_entry_of_another_task_is_not_taken_for_this_ones(self, lost, recover):
         text = (lost.root / "-/dag/run/task/-/0001-intent.json").read_text()
         self.write(lost, "dag/run/forged/-/0001-intent.json", text)
-        code, out, err = recover()
+        _, out, err = recover()
         assert out.count("lost answer") == 1
         assert "another task instance's" in " ".join(err.split())
 
