@@ -43,11 +43,14 @@ def airflow_keeps_records() -> bool:
 
 
 def _asked(task: TaskKey) -> States:
+    from airflow.models import import_all_models
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
+    # Each model names others, which must be there before one is asked for.
+    import_all_models()
     index = -1 if task.map_index is None else task.map_index
     with create_session() as session:
         found = session.execute(
