@@ -77,10 +77,7 @@ def words_for(task: TaskKey) -> str:
 
     :param task: the task instance.
     """
-    words = ["--dag", task.dag_id, "--run", task.run_id, "--task", task.task_id]
-    if task.map_index is not None:
-        words += ["--map-index", str(task.map_index)]
-    return shlex.join(map(clean, words))
+    return shlex.join(map(clean, task.words()))
 
 
 def user() -> str:

@@ -50,7 +50,7 @@ def _asked(task: TaskKey) -> States:
     from sqlalchemy import select
 
     # Each model names others, which must be there before one is asked for.
-    import_all_models()
+    import_all_models()  # type: ignore[no-untyped-call]
     index = -1 if task.map_index is None else task.map_index
     with create_session() as session:
         found = session.execute(

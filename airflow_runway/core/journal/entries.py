@@ -57,6 +57,11 @@ class TaskKey:
     #: ``None`` where the task is not mapped.
     map_index: int | None = None
 
+    def words(self) -> list[str]:
+        """The words by which ``airflow-runway recover`` is told of it."""
+        index = [] if self.map_index is None else ["--map-index", str(self.map_index)]
+        return ["--dag", self.dag_id, "--run", self.run_id, "--task", self.task_id, *index]
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
