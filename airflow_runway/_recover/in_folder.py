@@ -38,7 +38,7 @@ class InJournalFolder:
     def all(self, dag: str | None, run: str | None, trouble: Callable[[str], None]) -> Iterator[Kept]:
         """See :class:`~airflow_runway._recover.journals.Journals`."""
         try:
-            for folder in self._journal.tasks(dag, run, skipping=lambda error: trouble(str(error))):
+            for folder in self._journal.tasks(dag, run, on_odd=lambda error: trouble(str(error))):
                 try:
                     yield self._kept(folder)
                 except JournalFolderError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_runway._recover.errors import NotAskedError, RefusedError
+from airflow_runway.core.journal.entries import claimant
 from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.stores.claims import claim
+from airflow_runway.stores.files import JournalFolderError
 from airflow_runway.stores.folder import configured_journal
 
 if TYPE_CHECKING:
@@ -112,10 +114,7 @@ def claimed(journal: Journal | None, task: TaskKey, record: Record, runway_task_
     """
     if journal is None:
         return None
-    by = {"task": asdict(task), "sent_at": record.sent_at, "fingerprint": record.fingerprint}
     try:
-        return claim(journal.files, runway_task_id, by=by)
-    except (RunwayConfigurationError, OSError) as error:
-        raise RefusedError(
-            f"The generation could not be claimed ({type(error).__name__}: {error})."
-        ) from None
+        return claim(journal.files, runway_task_id, by=claimant(task, record))
+    except (JournalFolderError, RunwayConfigurationError) as error:
+        raise RefusedError(f"{runway_task_id} could not be claimed: {error}.") from None

@@ -1,47 +1,72 @@
-"""Claims: of all submissions whose answer was lost, one may take a generation for its own.
+"""Claims: which submission a generation belongs to that no answer has named; of two that want it, one gets it.
 
-A file ``claims/<id>.json`` beside the Dags' folders of a journal, created exclusively and never removed.
+``<journal>/<namespace>/claims/<id>.json``, created exclusively and never rewritten.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from airflow_runway.stores.files import TakenError
+from airflow_runway.exceptions import RunwayConfigurationError
+from airflow_runway.stores.files import JournalFolderError, TakenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_runway.stores.files import Files
 
-_FOLDER: Final = "claims"
-#: Characters of a quoted id that a file's name may have.
-_LONGEST: Final = 150
+_VERSION: Final = 1
+#: Characters of an id that a file's name keeps.
+_LONGEST: Final = 120
 
 
-def claim(files: Files, runway_task_id: str, *, by: Mapping[str, Any]) -> bool:
-    """Claim a generation for a submission; again, for the same one, is no harm.
+def claim(files: Files, runway_task_id: str, *, by: str) -> bool:
+    """Claim a generation, for good.
 
-    :param files: the folder of the journal's namespace.
-    :param runway_task_id: of the generation.
-    :param by: plain JSON that names the submission, and is the same each time.
-    :returns: whether it is that submission's now; if not, another one has claimed it before.
-    :raises RunwayConfigurationError: the store does not refuse to create what is there.
+    :param files: of the journal's namespace.
+    :param runway_task_id: the generation.
+    :param by: names the submission, and is the same in each of its tries: one that died right after its claim has it.
+    :returns: whether it is theirs; else somebody else was first.
+    :raises JournalFolderError: nobody knows now; the same may be asked again.
+    :raises RunwayConfigurationError: the store is none for a journal.
     """
-    files.prove()
+    content = {"version": _VERSION, "runway_task_id": runway_task_id, "by": by}
     try:
-        files.create(_name(runway_task_id), json.dumps(by, sort_keys=True).encode())
+        files.prove()
+        # Nothing in it differs between two tries of one submission: what stands there is then the same.
+        files.create(_name_of(runway_task_id), json.dumps(content, sort_keys=True).encode())
     except TakenError:
         return False
+    except RunwayConfigurationError:
+        raise
+    except Exception as error:
+        raise JournalFolderError(
+            f"the claim on Runway task {runway_task_id} could not be written to the journal folder {files.url} "
+            f"({type(error).__name__})"
+        ) from error
     return True
 
 
-def _name(runway_task_id: str) -> str:
+def claimed_by(files: Files, runway_task_id: str) -> str | None:
+    """Which submission has claimed a generation; ``None`` = none has.
+
+    :param files: of the journal's namespace.
+    :param runway_task_id: the generation.
+    :raises JournalFolderError: it cannot be read now, or is none.
+    """
+    name = _name_of(runway_task_id)
+    try:
+        content = files.found(name)
+        return None if content is None else str(json.loads(content)["by"])
+    except Exception as error:
+        raise JournalFolderError(
+            f"the journal folder {files.url}/{name} could not be read ({type(error).__name__})"
+        ) from error
+
+
+def _name_of(runway_task_id: str) -> str:
     quoted = quote(runway_task_id, safe="")
     if len(quoted) > _LONGEST:
-        digest = hashlib.sha256(runway_task_id.encode()).hexdigest()
-        quoted = f"{quoted[:_LONGEST]}~{digest}"
-    return f"{_FOLDER}/{quoted}.json"
+        quoted = f"{quoted[:_LONGEST]}~{hashlib.sha256(runway_task_id.encode()).hexdigest()[:16]}"
+    return f"claims/{quoted}.json"

@@ -127,7 +127,7 @@ class Journal:
         dag_id: str | None = None,
         run_id: str | None = None,
         *,
-        skipping: Callable[[JournalFolderError], None] | None = None,
+        on_odd: Callable[[JournalFolderError], object] | None = None,
     ) -> Iterator[TaskFolder]:
         """The folders of all task instances that have sent anything, one after the other.
 
@@ -135,7 +135,7 @@ class Journal:
 
         :param dag_id: of that Dag only.
         :param run_id: of that run only; with a Dag.
-        :param skipping: is told of each folder that holds what is not ours, instead of an end at the first.
+        :param on_odd: told of folders that hold what is not ours, which are left out then; else that is raised.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
         known = [_part(one) for one in (dag_id, run_id) if one is not None]
@@ -146,23 +146,24 @@ class Journal:
                 folders.setdefault(folder, name)
         for folder, first in folders.items():
             try:
-                found = self._folder(folder, first)
+                task = self._task_of(folder, first)
             except JournalFolderError as error:
-                if skipping is None:
+                if on_odd is None:
                     raise
-                skipping(error)
-            else:
-                yield found
+                on_odd(error)
+                continue
+            yield TaskFolder(self._files, folder, task)
 
-    def _folder(self, folder: str, first: str) -> TaskFolder:
+    def _task_of(self, folder: str, first: str) -> TaskKey:
         content = self._files.contents([first])[first]
+        url = f"{self._files.url}/{folder}"
         try:
-            found = self.of(task_in(json.loads(content)))
-            if found.name != folder:
+            task = task_in(json.loads(content))
+            if self.of(task).url != url:
                 raise ValueError(_OF_ANOTHER)
         except (ValueError, RecursionError) as error:
-            raise _odd(f"{self._files.url}/{folder}", first, error) from None
-        return found
+            raise _odd(url, first, error) from None
+        return task
 
     def holders(self, runway_task_id: str) -> set[TaskKey]:
         """Task instances in whose files an id stands. Reads every file but the intents: not for a task.
@@ -198,7 +199,7 @@ class TaskFolder:
     """
 
     def __init__(self, files: Files, name: str, task: TaskKey) -> None:
-        self._files, self.name, self.task = files, name, task
+        self._files, self._name, self.task = files, name, task
         self.url = f"{files.url}/{name}"
 
     def read(self) -> list[Entry]:
@@ -206,7 +207,7 @@ class TaskFolder:
 
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        names = self._files.within(self.name)
+        names = self._files.within(self._name)
         return [
             self._entry(name.rpartition("/")[2], one) for name, one in self._files.contents(names).items()
         ]
@@ -233,7 +234,7 @@ class TaskFolder:
         :param value: plain JSON, with something in it that no other writer has.
         :raises TakenError: it is there, and somebody else's.
         """
-        self._files.create(f"{self.name}/{name}", _as_bytes(value))
+        self._files.create(f"{self._name}/{name}", _as_bytes(value))
 
     def holds(self, name: str, value: dict[str, Any]) -> bool:
         """Whether a file is there as it was created.
@@ -241,7 +242,7 @@ class TaskFolder:
         :param name: of the file.
         :param value: what was created.
         """
-        return self._files.found(f"{self.name}/{name}") == _as_bytes(value)
+        return self._files.found(f"{self._name}/{name}") == _as_bytes(value)
 
     def prove(self) -> None:
         """Make sure that the store is one for a journal.

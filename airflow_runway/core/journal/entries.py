@@ -21,8 +21,9 @@ A submission is known by the moment of its POST and its request's fingerprint, w
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -200,6 +201,15 @@ def changes(before: History, after: History) -> list[Change]:
         if is_current or (record != was and not _was_only_returned(was, record)):
             found.append(Change(_word_for(was, record, is_current=is_current), record, is_current))
     return found
+
+
+def claimant(task: TaskKey, record: Record) -> str:
+    """The name under which a submission claims a generation: the same in each of its tries.
+
+    :param task: whose submission it is.
+    :param record: of the submission.
+    """
+    return json.dumps([*astuple(task), *_identity(record)])
 
 
 def _identity(record: Record) -> tuple[float, str]:
