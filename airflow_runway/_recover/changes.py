@@ -49,8 +49,7 @@ class Settling:
         record = self._open(kept)
         task = self._seen(runway_task_id, record)
         account = self._hook.account.compared_with(record.account)
-        zone_is_told = not self._hook.settings.is_resold
-        doubts = recovery.doubts(record, task.created_at, account, zone_is_told=zone_is_told)
+        doubts = recovery.doubts(record, task.created_at, account)
         if doubts:
             raise RefusedError(
                 f"{runway_task_id} is not the generation of the request to {record.route} at "
@@ -58,11 +57,7 @@ class Settling:
                 "was written."
             )
         self._alone(runway_task_id, kept, record)
-        unproven = []
-        if account is AccountMatch.UNKNOWN:
-            unproven.append("which account the request was sent to")
-        if recovery.moment(task.created_at) is None or not zone_is_told:
-            unproven.append("when exactly the generation was created")
+        unproven = recovery.unproven(record, task.created_at, account)
         if unproven and not self._options.yes:
             raise RefusedError(
                 f"Nobody can tell {' and '.join(unproven)}. If {runway_task_id} is it all the same, add --yes. "

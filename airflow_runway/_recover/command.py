@@ -58,7 +58,10 @@ def _journals(options: Options) -> tuple[Journals, MetadataDatabase | None]:
 
     from airflow_runway._recover.rest import AirflowApi, token_from
 
-    return InStateStores(AirflowApi(options.airflow, token_from(options.token_file))), None
+    api = AirflowApi(options.airflow, token_from(options.token_file))
+    if api.is_readable:
+        say("airflow-runway recover: warning: --airflow is http://: the token travels readably.", sys.stderr)
+    return InStateStores(api), None
 
 
 def _hook(options: Options) -> RunwayHook:

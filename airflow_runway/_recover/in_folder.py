@@ -77,6 +77,8 @@ class InJournalFolder:
     def holders(self, task: TaskKey, runway_task_id: str) -> set[TaskKey]:
         """See :class:`~airflow_runway._recover.journals.Journals`: the whole journal."""
         try:
-            return self._journal.holders(runway_task_id)
+            found = self._journal.holders(runway_task_id)
+            # What was forgotten since, or taken back, is nobody's.
+            return {one for one in found if runway_task_id in self.one(one).history.ids()}
         except JournalFolderError as error:
             raise RefusedError(f"{error}.") from None

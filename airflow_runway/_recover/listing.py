@@ -62,14 +62,12 @@ class Found:
         record = self.open.record
         name = clean(record.runway_task_id) or f"intent {self.open.handle}"
         cost = credits_told(record)
-        first = f"  {self.open.standing:<15}  {cost:<22}  {name}"
+        first = f"  {self.open.standing:<15}  {cost:<22}  {name}  {self.reading}".rstrip()
         index = "" if self.task.map_index is None else f"[{self.task.map_index}]"
         where = [f"{clean(self.task.task_id)}{index}, {self.states.task or 'state unknown'}"]
         if record.runway_task_id and self.open.standing is not Standing.ALONE:
             where.append(f"intent {self.open.handle}")
         where.append(f"{clean(record.route)} {clock(record.sent_at)}")
-        if self.reading:
-            where.append(f"gateway: {self.reading}")
         return first, f"    {'; '.join(where)}"
 
 

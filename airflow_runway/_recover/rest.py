@@ -70,6 +70,8 @@ class AirflowApi:
         self._base, self._token = url.rstrip("/"), token
         #: The address, for messages.
         self.origin = f"{parts.scheme}://{parts.netloc}"
+        #: Whether the token travels readably, beyond this machine.
+        self.is_readable = parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}
         self._opener = urllib.request.build_opener(_NoRedirects)
 
     def get(self, path: str, **query: object) -> Any:

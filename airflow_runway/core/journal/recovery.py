@@ -47,8 +47,11 @@ _ENDED: Final = frozenset(
 _HANDED_OVER: Final = frozenset({"", "returned"})
 #: Seconds before the recorded moment of a POST from which a generation can be of it: clocks differ.
 CREATED_BEFORE: Final = 60.0
-#: Seconds after it until which one can: three tries of a create, with time-outs and pauses, are over by then.
-CREATED_AFTER: Final = 900.0
+#: Seconds after it until which one can: two tries without a connection, and one with the longest time-out that a
+#: connection may have, are over by then (contracts §12).
+CREATED_AFTER: Final = 1_200.0
+#: Gateways whose times are of the zone that they name; those of the others may be of any (contracts §9).
+_TELL_ZONES: Final = frozenset({"runway"})
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -146,28 +149,43 @@ class Doubt(StrEnum):
     TIME = "it was created at another time than the request was sent"
 
 
-def doubts(
-    record: Record, created_at: str | None, account: AccountMatch, *, zone_is_told: bool
-) -> list[Doubt]:
+def doubts(record: Record, created_at: str | None, account: AccountMatch) -> list[Doubt]:
     """Why a generation is not that of an open submission; empty if nothing speaks against it.
 
     :param record: the open submission.
     :param created_at: when the generation was created, as the gateway told.
     :param account: whether the account that was asked is the one that the request was sent to.
-    :param zone_is_told: whether the gateway's times can be trusted to be of the zone that they name, or UTC; if not,
-        any zone will do (contracts §9).
     """
     found = []
     if account is AccountMatch.OTHER:
         found.append(Doubt.ACCOUNT)
     created = moment(created_at)
-    if created is not None and not _fits(created - record.sent_at, zone_is_told=zone_is_told):
+    if created is not None and not _fits(created - record.sent_at, to_the_second=_tells_zones(record)):
         found.append(Doubt.TIME)
     return found
 
 
-def _fits(after: float, *, zone_is_told: bool) -> bool:
-    if zone_is_told:
+def unproven(record: Record, created_at: str | None, account: AccountMatch) -> list[str]:
+    """What speaks for a generation only as far as a person says so.
+
+    :param record: see :func:`doubts`.
+    :param created_at: see there.
+    :param account: see there.
+    """
+    found = []
+    if account is AccountMatch.UNKNOWN:
+        found.append("which account the request was sent to")
+    if moment(created_at) is None or not _tells_zones(record):
+        found.append("when exactly the generation was created")
+    return found
+
+
+def _tells_zones(record: Record) -> bool:
+    return record.gateway in _TELL_ZONES
+
+
+def _fits(after: float, *, to_the_second: bool) -> bool:
+    if to_the_second:
         return -CREATED_BEFORE <= after <= CREATED_AFTER
     # Zones reach from 12 hours behind UTC to 14 before it.
     day = timedelta(hours=14).total_seconds() + CREATED_AFTER

@@ -68,8 +68,8 @@ class TestAttach:
         [
             ("1970-01-12T13:45:40Z", True),
             ("1970-01-12T13:45:39Z", False),
-            ("1970-01-12T14:01:40Z", True),
-            ("1970-01-12T14:01:41Z", False),
+            ("1970-01-12T14:06:40Z", True),
+            ("1970-01-12T14:06:41Z", False),
             ("1970-01-12T15:46:40+02:00", True),
         ],
     )
@@ -110,6 +110,18 @@ class TestAttach:
         assert code == 1
         assert "t2 is recorded for --dag dag --run run --task task --map-index 3" in " ".join(err.split())
         assert len(lost.files) == 1
+
+    def test_an_id_that_another_task_had_and_forgot(self, one, recover):
+        one.map_index = 3
+        fail(one, "400 with an id of something else")
+        one.gateway.add("req-1", "RUNNING")
+        one.gateway.created["req-1"] = "1970-01-12T13:46:40Z"
+        one.map_index = -1
+        fail(one, "drop")
+        assert recover("attach", "req-1", *TASK)[0] == 1
+        assert recover("forget", *TASK, "--map-index", "3", "--yes")[0] == 0
+        assert recover("attach", "req-1", *TASK)[0] == 0
+        assert one.run() == "req-1"
 
     def test_an_id_that_was_claimed(self, lost, recover):
         other = lost.history.current

@@ -105,8 +105,8 @@ class TestForPeople:
         lines = out.splitlines()
         assert (code, err) == (1, "")
         assert lines[0] == "Dag dag, run run"
-        assert "  runs alone       at most 25 credits      t3" in lines
-        assert "  named            cost not known          t2" in lines
+        assert "  runs alone       at most 25 credits      t3  RUNNING" in lines
+        assert "  named            cost not known          t2  RUNNING" in lines
         assert max(map(len, lines)) <= 100
         assert any(line.startswith("  lost answer      cost not known          intent ") for line in lines)
         assert lines[-3].startswith("  airflow-runway recover attach ID")
@@ -120,7 +120,7 @@ class TestForPeople:
         monkeypatch.delenv("AIRFLOW_CONN_RUNWAY_DEFAULT")
         code, out, err = recover()
         assert code == 1
-        assert "gateway: not read" in out
+        assert "t3  not read" in out
         assert "No generation was read." in " ".join(err.split())
 
     def test_states_that_cannot_be_asked_for(self, run_of_all_kinds, airflow, recover):

@@ -62,7 +62,7 @@ class TestList:
         one.run()
         code, out, _ = asked("--dag", "dag", "--run", "run")
         assert code == 1
-        assert "  runs alone       at most 25 credits      t1" in out.splitlines()
+        assert "  runs alone       at most 25 credits      t1  RUNNING" in out.splitlines()
 
     def test_more_task_instances_than_fit_on_a_page(self, one, rest, asked):
         fail(one, "drop after accept")

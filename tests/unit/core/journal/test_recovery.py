@@ -26,6 +26,7 @@ from airflow_runway.core.journal.recovery import (
     may_run,
     moment,
     open_in,
+    unproven,
 )
 
 INTENT = Record(Phase.INTENT, "same", "runway", "image_to_video", sent_at=1_000_000.0, max_tries=3)
@@ -97,7 +98,7 @@ HOURS = 3600
 
 
 @pytest.mark.parametrize(
-    ("seconds", "zone_is_told", "fits"),
+    ("seconds", "is_official", "fits"),
     [
         (-CREATED_BEFORE, True, True),
         (-CREATED_BEFORE - 1, True, False),
@@ -110,16 +111,29 @@ HOURS = 3600
         (16 * HOURS, False, False),
     ],
 )
-def test_the_time_of_creation(seconds, zone_is_told, fits):
-    record = replace(INTENT, sent_at=1_000_000.0 - seconds)
-    found = doubts(record, "1970-01-12T13:46:40Z", AccountMatch.SAME, zone_is_told=zone_is_told)
+def test_the_time_of_creation(seconds, is_official, fits):
+    record = replace(INTENT, sent_at=1_000_000.0 - seconds, gateway="runway" if is_official else "cometapi")
+    found = doubts(record, "1970-01-12T13:46:40Z", AccountMatch.SAME)
     assert found == ([] if fits else [Doubt.TIME])
 
 
 @pytest.mark.parametrize("account", AccountMatch)
 def test_the_account(account):
-    found = doubts(INTENT, None, account, zone_is_told=True)
+    found = doubts(INTENT, None, account)
     assert found == ([Doubt.ACCOUNT] if account is AccountMatch.OTHER else [])
+
+
+@pytest.mark.parametrize(
+    ("gateway", "created_at", "account", "number"),
+    [
+        ("runway", "1970-01-12T13:46:40Z", AccountMatch.SAME, 0),
+        ("runway", None, AccountMatch.SAME, 1),
+        ("cometapi", "1970-01-12T13:46:40Z", AccountMatch.SAME, 1),
+        ("cometapi", "1970-01-12T13:46:40Z", AccountMatch.UNKNOWN, 2),
+    ],
+)
+def test_what_only_a_person_can_say(gateway, created_at, account, number):
+    assert len(unproven(replace(INTENT, gateway=gateway), created_at, account)) == number
 
 
 class TestChanges:
