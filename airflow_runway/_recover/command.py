@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_runway._check import NotUsableError, connection_of, quiet
 from airflow_runway._recover.errors import NotAskedError, RefusedError
-from airflow_runway._recover.saying import clean, put, say, user
+from airflow_runway._recover.saying import SENTENCE, clean, put, say, user
 
 if TYPE_CHECKING:
     from airflow_runway._recover.arguments import Options
@@ -37,8 +37,9 @@ def run_recover(options: Options) -> int:
 
 
 def _ended(options: Options, code: int, what: str, why: str) -> int:
+    why = clean(why, limit=SENTENCE)
     if options.as_json:
-        put(json.dumps({what.replace(" ", "_"): clean(why)}), sys.stdout)
+        put(json.dumps({what.replace(" ", "_"): why}), sys.stdout)
     say(f"airflow-runway recover: {what}. {why}", sys.stderr)
     return code
 
@@ -87,8 +88,9 @@ def _settle(options: Options) -> int:
     task = TaskKey(options.dag or "", options.run or "", options.task, options.map_index)
     settling = Settling(journals, _hook(options), task, options, by=user(), now=time.time())
     done = {"attach": settling.attach, "forget": settling.forget, "cancel": settling.cancel}[options.action]()
+    done = clean(done, limit=SENTENCE)
     if options.as_json:
-        put(json.dumps({"done": clean(done)}), sys.stdout)
+        put(json.dumps({"done": done}), sys.stdout)
     else:
         say(done, sys.stdout)
     return SETTLED
@@ -104,7 +106,7 @@ def _list(options: Options) -> int:
     troubles: dict[str, None] = {}
 
     def trouble(told: str) -> None:
-        troubles.setdefault(told)
+        troubles.setdefault(clean(told, limit=SENTENCE))
 
     try:
         hook = _hook(options)
@@ -130,7 +132,7 @@ def _list(options: Options) -> int:
         told = {
             "journal": clean(journals.place),
             "open": [one.as_json() for one in found],
-            "troubles": list(map(clean, troubles)),
+            "troubles": list(troubles),
         }
         put(json.dumps(told, indent=2), sys.stdout)
     else:

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 88
 _LONGEST: Final = 250
+#: Characters of a sentence that has such text in it.
+SENTENCE: Final = 2_000
 
 
-def clean(text: object) -> str:
+def clean(text: object, *, limit: int = _LONGEST) -> str:
     """Foreign text for a terminal: no secret, and nothing that steers it.
 
     :param text: anything.
+    :param limit: the most characters to keep.
     """
-    told = redact(text, limit=_LONGEST)
+    told = redact(text, limit=limit)
     return "".join(one if one.isprintable() else "�" for one in told)
 
 

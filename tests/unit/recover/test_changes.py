@@ -350,6 +350,30 @@ class TestStates:
         assert not any("forgotten" in name for name in lost.files)
 
 
+class TestForeignText:
+    @pytest.mark.parametrize("more", [(), ("--json",)])
+    @pytest.mark.parametrize("words", [("attach", "t1"), ("forget",), ("forget", "--yes")])
+    def test_no_terminal_is_steered_and_no_secret_told(self, lost, recover, words, more):
+        first = lost.root / "-/dag/run/task/-/0001-intent.json"
+        value = json.loads(first.read_text())
+        value["record"]["route"] = "\x1b[2Jroute\u202e https://u:p@h/x?sig=SECRETSECRET"
+        lost.gateway.created["t1"] = "1999-01-01T00:00:00Z"
+        first.write_text(json.dumps(value))
+        _, out, err = recover(*words, *TASK, *more)
+        assert "SECRETSECRET" not in out + err
+        assert "route" in out + err
+
+    def test_a_long_sentence_is_whole_for_machines(self, lost, recover):
+        _, out, _ = recover("forget", *TASK, "--json")
+        assert json.loads(out)["refused"].endswith("add --yes.")
+
+    def test_foreign_files_beside_ours(self, lost, recover):
+        (lost.root / "-/dag/run/task/-/notes.txt").write_text("mine")
+        code, _, err = recover("attach", "t1", *TASK)
+        assert code == 1
+        assert "notes.txt" in err
+
+
 class TestWords:
     @pytest.mark.parametrize(
         "words", [("attach",), ("attach", "t1"), ("forget",), ("cancel", "t1", "--dag", "d"), ("heal",)]

@@ -9,6 +9,7 @@ from unit.operators.tries import begin
 from unit.recover.conftest import TASK, fail
 from unit.recover.rest import TOKEN, RestAirflow
 
+from airflow_runway._recover.rest import AirflowApi
 from airflow_runway.core.journal.header import Header
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.record import Phase
@@ -124,6 +125,13 @@ class TestNotAsked:
         code, _, err = recover("--dag", "dag", "--airflow", url)
         assert code == 2
         assert "u:p" not in err
+
+    def test_a_token_that_travels_readably_is_told_of(self, one, recover, monkeypatch):
+        monkeypatch.setattr(AirflowApi, "_ask", lambda *_: {"task_instances": [], "total_entries": 0})
+        for url, is_told in (("http://airflow.example.com", True), ("https://airflow.example.com", False)):
+            code, _, err = recover("--dag", "dag", "--airflow", url)
+            assert code == 0
+            assert ("travels readably" in err) is is_told
 
     def test_a_token_out_of_a_file(self, lost, asked, monkeypatch, tmp_path):
         monkeypatch.delenv("AIRFLOW_RUNWAY_TOKEN")

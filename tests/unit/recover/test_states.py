@@ -13,7 +13,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils import session as airflows
 from sqlalchemy import orm
 
-from airflow_runway._recover.states import MetadataDatabase
+from airflow_runway._recover.states import MetadataDatabase, airflow_keeps_records
 from airflow_runway.core.journal.entries import TaskKey
 from airflow_runway.core.journal.recovery import States
 
@@ -77,3 +77,13 @@ def test_one_that_cannot_be_asked_is_told_once(monkeypatch):
     asked = MetadataDatabase()
     assert asked.states(TaskKey("dag", "run", "task")) == States()
     assert asked.trouble == "ConnectionError: postgresql://***@host is away"
+
+
+@pytest.mark.parametrize("is_emptied", [True, False])
+def test_whose_records_a_folder_holds(monkeypatch, is_emptied):
+    """From 3.3 on Airflow keeps them itself, unless its store is emptied."""
+    monkeypatch.setenv("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", str(is_emptied))
+    monkeypatch.setattr("airflow_runway._recover.states.find_spec", lambda name: object())
+    assert airflow_keeps_records() is not is_emptied
+    monkeypatch.setattr("airflow_runway._recover.states.find_spec", lambda name: None)
+    assert not airflow_keeps_records()
