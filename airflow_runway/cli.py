@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_runway import __version__
+from airflow_runway._recover.arguments import add_to, options_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.command == "costs":
         return _costs(options)
+    if options.command == "recover":
+        return _recover(options)
     return _check(options.conn_id) if options.command == "check" else _demo(options)
+
+
+def _recover(options: argparse.Namespace) -> int:
+    from airflow_runway._recover.command import run_recover
+
+    try:
+        return run_recover(options_in(options))
+    except KeyboardInterrupt:
+        print("airflow-runway recover: interrupted", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def _check(conn_id: str) -> int:
@@ -88,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CONN_ID",
         help="an Airflow connection of type runway (default: %(default)s)",
     )
+    add_to(commands)
     return parser
 
 

@@ -93,7 +93,8 @@ class JournalledSubmission:
         found = history.matching(request) if isinstance(history, History) else history
         decision = self._decide(found, request, policy)
         about = None if isinstance(decision, Submit | TryLater) else decision.record
-        told = still_open(record for record in records if record.is_open and record is not about)
+        still = [record for record in records if record.is_open and record is not about]
+        told = still_open(still, self._store.folder)
         if told:
             self._log.warning("%s", told)
         self._tell_of_current(found)
@@ -105,9 +106,9 @@ class JournalledSubmission:
                 f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
             )
         if isinstance(decision, Elsewhere):
-            raise elsewhere(self._hook, decision)
+            raise elsewhere(self._hook, decision, self._store.folder)
         if isinstance(decision, Refuse):
-            raise lost_answer(self._hook, decision.record, payload)
+            raise lost_answer(self._hook, decision.record, payload, self._store.folder)
         if isinstance(decision, Reattach | Reuse):
             return self._recovered(decision), False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
@@ -247,7 +248,7 @@ class JournalledSubmission:
                 self._log.error("The answer was an error that names Runway task %s.", error.runway_task_id)
                 self._store.put(runway_task_id=error.runway_task_id, refused=error.facts.refused)
                 raise
-            told = evidence(self._hook, self._recorded(), payload)
+            told = evidence(self._hook, self._recorded(), payload, self._store.folder)
             raise RunwayAmbiguousSubmissionError(f"{error} {told}") from None
         return self._accepted(submission)
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from airflow_runway.core.journal.entries import Entry, TaskKey, number_in, read_entry, task_in
+from airflow_runway.core.journal.entries import Entry, TaskKey, Word, number_in, read_entry, task_in
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError
@@ -34,6 +34,9 @@ _NONE: Final = "-"
 _DEPTH: Final = 4
 #: Task instances whose files are read at a time.
 _FOLDERS_AT_ONCE: Final = 200
+#: Files that are read in one go.
+_AT_ONCE: Final = 1_000
+_OF_ANOTHER: Final = "it is another task instance's"
 
 
 def configured_journal() -> Journal | None:
@@ -110,6 +113,11 @@ class Journal:
     def __init__(self, files: Files) -> None:
         self._files = files
 
+    @property
+    def files(self) -> Files:
+        """The folder of its namespace."""
+        return self._files
+
     def of(self, task: TaskKey) -> TaskFolder:
         """The folder of a task instance.
 
@@ -157,10 +165,38 @@ class Journal:
 
     def _task_of(self, folder: str, held: Mapping[str, bytes]) -> TaskKey:
         first, content = next(iter(held.items()))
+        url = f"{self._files.url}/{folder}"
         try:
-            return task_in(json.loads(content))
+            task = task_in(json.loads(content))
+            if self.of(task).url != url:
+                raise ValueError(_OF_ANOTHER)
         except (ValueError, RecursionError) as error:
-            raise _odd(f"{self._files.url}/{folder}", first, error) from None
+            raise _odd(url, first, error) from None
+        return task
+
+    def holders(self, runway_task_id: str) -> set[TaskKey]:
+        """Task instances in whose files an id stands. Reads every file but the intents: not for a task.
+
+        :param runway_task_id: of a generation.
+        :raises JournalFolderError: it cannot be read now.
+        """
+        found = set()
+        names = [
+            name
+            for name in self._files.below("")
+            if name.count("/") == _DEPTH
+            and number_in(name.rpartition("/")[2]) is not None
+            and not name.endswith(f"-{Word.INTENT}.json")
+        ]
+        for start in range(0, len(names), _AT_ONCE):
+            for content in self._files.contents(names[start : start + _AT_ONCE]).values():
+                try:
+                    value = json.loads(content)
+                    if value["record"]["runway_task_id"] == runway_task_id:
+                        found.add(task_in(value))
+                except (KeyError, TypeError, ValueError, RecursionError):
+                    continue  # a task that has it in its folder complains
+        return found
 
 
 class TaskFolder:
@@ -196,7 +232,10 @@ class TaskFolder:
                 "it away"
             )
         try:
-            return read_entry(number, json.loads(content))
+            value = json.loads(content)
+            if task_in(value) != self.task:
+                raise ValueError(_OF_ANOTHER)
+            return read_entry(number, value)
         except (ValueError, RecursionError) as error:
             raise _odd(self.url, name, error) from None
 

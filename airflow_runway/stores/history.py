@@ -128,7 +128,7 @@ class InFolder:
     """
 
     def __init__(self, folder: TaskFolder, began_at: float | None = None) -> None:
-        self._folder, self._began_at = folder, began_at
+        self.folder, self._began_at = folder, began_at
         self._highest = 0
         self._known = history_of([])
 
@@ -137,7 +137,7 @@ class InFolder:
 
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        entries = self._folder.read()
+        entries = self.folder.read()
         self._highest = max((entry.number for entry in entries), default=0)
         self._known = history_of(entries)
         self._tell_of_an_earlier_run()
@@ -152,7 +152,7 @@ class InFolder:
             "The journal folder holds a submission of %s, before this run began: a run of the same id was deleted "
             "and made again. What it paid for is picked up here. (%s)",
             datetime.fromtimestamp(record.sent_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            self._folder.url,
+            self.folder.url,
         )
 
     def write(self, history: History) -> None:
@@ -165,7 +165,7 @@ class InFolder:
         before = self._known
         for change in changes(before, history):
             if change.word is Word.INTENT:
-                self._folder.prove()
+                self.folder.prove()
                 # From here on it may be there, so that taking it back has to say so.
                 self._known = history
                 self._intend(change)
@@ -174,26 +174,43 @@ class InFolder:
         self._known = history
 
     def _intend(self, change: Change) -> None:
-        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time())
+        value = as_json(change, self.folder.task, owner=secrets.token_hex(12), now=time.time())
         name = file_name(self._highest + 1, change.word)
         try:
-            self._folder.create(name, value)
+            self.folder.create(name, value)
         except TakenError:
             raise AnotherWorkerError from None
         self._highest += 1
-        if not self._folder.holds(name, value):
+        if not self.folder.holds(name, value):
             raise RuntimeError("the file that came back is another one")
 
+    def settle(self, change: Change, by: str) -> None:
+        """Write down what a person has decided, on the strength of what was read, and of nothing that came since.
+
+        :param change: of a submission; no intent.
+        :param by: who.
+        :raises AnotherWorkerError: somebody else has written at the same time; both may stand there now.
+        :raises JournalFolderError: it cannot be read or written now.
+        """
+        value = as_json(change, self.folder.task, owner=secrets.token_hex(12), now=time.time(), by=by)
+        number = self._highest + 1
+        try:
+            self.folder.create(file_name(number, change.word), value)
+        except TakenError:
+            raise AnotherWorkerError from None
+        if [one.number for one in self.folder.read() if one.number >= number] != [number]:
+            raise AnotherWorkerError
+
     def _tell(self, change: Change) -> None:
-        value = as_json(change, self._folder.task, owner=secrets.token_hex(12), now=time.time())
+        value = as_json(change, self.folder.task, owner=secrets.token_hex(12), now=time.time())
         for number in range(self._highest + 1, self._highest + 1 + _NUMBERS_TRIED):
             try:
-                self._folder.create(file_name(number, change.word), value)
+                self.folder.create(file_name(number, change.word), value)
             except TakenError:
                 continue
             self._highest = number
             return
-        raise JournalFolderError(f"the journal folder {self._folder.url} is written to by too many at once")
+        raise JournalFolderError(f"the journal folder {self.folder.url} is written to by too many at once")
 
 
 class Unusable:

@@ -16,7 +16,7 @@ from airflow_runway.core.journal.submission import (
 )
 from airflow_runway.core.owner import owner_of
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
-from airflow_runway.stores.history import AnotherWorkerError, ReadOnly, keeper_of
+from airflow_runway.stores.history import AnotherWorkerError, InFolder, ReadOnly, keeper_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,6 +77,8 @@ class SubmissionStore:
 
     def __init__(self, context: Context, *, is_dry_run: bool = False) -> None:
         keeper = keeper_of(context)
+        #: The journal folder that it is kept in; ``None`` where it is kept by Airflow, or nowhere.
+        self.folder = keeper.folder if isinstance(keeper, InFolder) else None
         self._keeper: KeepsHistory | None = ReadOnly(keeper) if keeper is not None and is_dry_run else keeper
         self.max_tries: int | None = getattr(context["ti"], "max_tries", None)
         map_index: int | None = getattr(context["ti"], "map_index", None)

@@ -21,8 +21,9 @@ A submission is known by the moment of its POST and its request's fingerprint, w
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,6 +57,11 @@ class TaskKey:
     task_id: str
     #: ``None`` where the task is not mapped.
     map_index: int | None = None
+
+    def words(self) -> list[str]:
+        """The words by which ``airflow-runway recover`` is told of it."""
+        index = [] if self.map_index is None else ["--map-index", str(self.map_index)]
+        return ["--dag", self.dag_id, "--run", self.run_id, "--task", self.task_id, *index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +100,17 @@ def number_in(name: str) -> int | None:
     return int(found[1]) if found and found[2] in set(Word) else None
 
 
-def as_json(change: Change, task: TaskKey, *, owner: str, now: float) -> dict[str, Any]:
+def as_json(change: Change, task: TaskKey, *, owner: str, now: float, by: str = "") -> dict[str, Any]:
     """A file's content, as plain JSON values.
 
     :param change: what it says.
     :param task: whose submission it is; a folder's name may not tell.
     :param owner: random text of whoever writes it.
     :param now: wall clock, seconds since the epoch.
+    :param by: the person who decided it; empty where a task did.
     """
     return {
+        **({"by": by} if by else {}),
         "version": VERSION,
         "word": change.word.value,
         "task": asdict(task),
@@ -156,7 +164,8 @@ def history_of(entries: Iterable[Entry]) -> History:
     """
     records: dict[tuple[float, str], Record] = {}
     stood_for: list[tuple[float, str]] = []
-    order = list(Word)
+    # Of two that were written at once, the one that knows of an acceptance counts.
+    order = sorted(Word, key=lambda word: word is not Word.FORGOTTEN)
     for entry in sorted(entries, key=lambda one: (one.number, order.index(one.change.word))):
         record = entry.change.record
         if entry.change.word is Word.FORGOTTEN:
@@ -192,6 +201,15 @@ def changes(before: History, after: History) -> list[Change]:
         if is_current or (record != was and not _was_only_returned(was, record)):
             found.append(Change(_word_for(was, record, is_current=is_current), record, is_current))
     return found
+
+
+def claimant(task: TaskKey, record: Record) -> str:
+    """The name under which a submission claims a generation: the same in each of its tries.
+
+    :param task: whose submission it is.
+    :param record: of the submission.
+    """
+    return json.dumps([*astuple(task), *_identity(record)])
 
 
 def _identity(record: Record) -> tuple[float, str]:

@@ -136,6 +136,8 @@ class MemoryGateway:
     estimate: float | None = 25.0
     #: What a generation that ended is said to have cost.
     cost: float | None = None
+    #: Id → when it was created, for those of which that is told.
+    created: dict[str, str] = field(default_factory=dict)
 
     @property
     def charges(self):
@@ -179,6 +181,8 @@ class MemoryGateway:
         more |= {"failureCode": "INTERNAL"} if status == "FAILED" else {}
         if self.cost is not None and status != "RUNNING":
             more["cost"] = {"credits": self.cost}
+        if runway_task_id in self.created:
+            more["createdAt"] = self.created[runway_task_id]
         return _says({"id": runway_task_id, "status": status, **more})
 
     def _shows(self, runway_task_id):

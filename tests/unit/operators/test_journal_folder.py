@@ -50,6 +50,19 @@ class TestOneWorker:
                 one.run()
         assert one.gateway.posts == 1
 
+    def test_the_error_says_how_it_is_settled(self, in_folder):
+        one = in_folder()
+        one.gateway.faults = ["drop after accept"]
+        for _ in range(2):
+            with pytest.raises(
+                RunwayAmbiguousSubmissionError,
+                match=r"recover attach ID --dag dag --run run --task task; .* recover forget --dag dag .* --yes",
+            ):
+                one.run()
+        with pytest.raises(RunwayAmbiguousSubmissionError):
+            one.run()
+        assert "state entry" not in one.said
+
     def test_a_submission_takes_four_operations(self, in_folder, monkeypatch):
         """List, create the intent and read it back, create what became of it; the proof of the store is free here."""
         one, operations = in_folder(), []
