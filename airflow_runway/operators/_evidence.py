@@ -6,12 +6,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_runway.core.journal.submission import AccountMatch
-from airflow_runway.exceptions import RunwayAmbiguousSubmissionError, RunwayJournalError
+from airflow_runway.exceptions import (
+    RunwayAmbiguousSubmissionError,
+    RunwayConfigurationError,
+    RunwayError,
+    RunwayJournalError,
+)
+from airflow_runway.stores.files import JournalFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_runway.core.journal.submission import Elsewhere, Record
+    from airflow_runway.core.journal.submission import Elsewhere, Record, TryLater
     from airflow_runway.hooks._ports import SubmittingHook
 
 _ENTRY = 'this task\'s state entry "runway_submission"'
@@ -34,16 +40,27 @@ def lost_answer(
     :param record: the open intent.
     :param payload: the JSON body.
     """
+    return RunwayAmbiguousSubmissionError(
+        f"{never_answered(hook, record)} {evidence(hook, record, payload)}",
+        runway_task_id=record.runway_task_id,
+    )
+
+
+def never_answered(hook: SubmittingHook, record: Record) -> str:
+    """What a try says that finds the lost answer of an earlier one.
+
+    :param hook: the connection.
+    :param record: the open intent.
+    """
     named = (
         f", but an error that names Runway task {record.runway_task_id}, which the gateway does not know"
         if record.runway_task_id
         else ""
     )
-    return RunwayAmbiguousSubmissionError(
+    return (
         f"An earlier try of this task sent a request to {record.route} of {hook.settings.gateway.title} at "
         f"{clock(record.sent_at)} and never got to see the answer{named}: a generation may exist and may have been "
-        f"charged. Nothing was sent now. {evidence(hook, record, payload)}",
-        runway_task_id=record.runway_task_id,
+        "charged. Nothing was sent now."
     )
 
 
@@ -71,6 +88,20 @@ def evidence(hook: SubmittingHook, record: Record, payload: Mapping[str, object]
         f'on_ambiguous_submit="resubmit", or delete {_ENTRY}, and it is sent again.'
     )
     return " ".join(parts)
+
+
+def could_not_be_read(decision: TryLater, trouble: Exception | None) -> RunwayError:
+    """The error of a try that does not know enough to send anything.
+
+    :param decision: says what could not be read.
+    :param trouble: why the journal could not be.
+    """
+    if isinstance(trouble, RunwayConfigurationError):
+        return trouble
+    why = f": {trouble}" if isinstance(trouble, JournalFolderError) else ""
+    return RunwayJournalError(
+        f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
+    )
 
 
 def elsewhere(hook: SubmittingHook, decision: Elsewhere) -> RunwayJournalError:

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_runway._base_operator import one_of, seconds
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.submission import Policy, Record
-from airflow_runway.core.limits import DEFAULT_INTERVAL
+from airflow_runway.core.limits import DEFAULT_INTERVAL, EVIDENCE_WINDOW
 from airflow_runway.core.models import CancelOutcome
 from airflow_runway.core.polling.decisions import LookAgain, Wait, timed_out
 from airflow_runway.exceptions import (
@@ -63,7 +63,8 @@ class RunwaySubmitOperator(StoppableSubmission):
     ``RunwayAuthenticationError``, ``RunwayOutOfCreditsError``) costs nothing and is not retried. Limits and
     missing connections (``RunwayNotAcceptedError``), and input files that cannot be had right now
     (``RunwayMediaError``) cost nothing, and Airflow's retries submit again. An
-    answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried.
+    answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried;
+    where a list of the gateway's may still tell (``RunwayEvidencePendingError``), a retry looks and sends nothing.
     With ``wait_for_completion`` a generation that failed for an internal reason is
     ``RunwayTransientFailureError``: each of the task's ``retries`` makes, and pays for, another one.
 
@@ -83,8 +84,12 @@ class RunwaySubmitOperator(StoppableSubmission):
     :param cancel_on_kill: cancel what is unfinished when a person ends the task, by marking it. A signal from
         outside (a pod's eviction, a deployment) cancels nothing: the task ends in ``RunwayStoppedError``, and a
         retry picks the generation up. Airflow before 3.3 does not tell the two apart; there nothing is cancelled.
-    :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, or ``"resubmit"`` at the risk of
-        paying twice.
+    :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, ``"resubmit"`` at the risk of paying
+        twice, or ``"recover"``: for ``generate/*`` a retry looks into the list of the router's requests and takes
+        up what can be nobody else's (``airflow_runway.core.journal.evidence``; needs a journal folder, a router of
+        this Airflow only, and a retry some 14 minutes later, as by ``RunwayRetryPolicy``). Elsewhere ``"fail"``.
+    :param evidence_timeout: with ``"recover"``: seconds, or a ``timedelta``, after the POST, from which on a lost
+        answer is left to a person; never before the list is certain.
     :param on_clear: when somebody clears the task: ``"reuse"`` gives the same generation again at no cost,
         ``"regenerate"`` makes, and pays for, a new one. With Airflow's ``[state_store] clear_on_success=True`` a
         clear after a success finds nothing, and pays, whatever this says.
@@ -115,6 +120,7 @@ class RunwaySubmitOperator(StoppableSubmission):
         cancel_on_timeout: bool = True,
         cancel_on_kill: bool = True,
         on_ambiguous_submit: str = "fail",
+        evidence_timeout: timedelta | float = timedelta(seconds=EVIDENCE_WINDOW),
         on_clear: str = "reuse",
         max_credits: float | None = None,
         dry_run: bool | str = False,
@@ -130,7 +136,10 @@ class RunwaySubmitOperator(StoppableSubmission):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
-        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_ambiguous_submit = one_of(
+            "on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit", "recover"
+        )
+        self.evidence_timeout = seconds("evidence_timeout", evidence_timeout, least=0)
         self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")
         if max_credits is not None and not max_credits >= 0:
             raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
@@ -158,6 +167,8 @@ class RunwaySubmitOperator(StoppableSubmission):
         """Find or make the generation, record the id, then return or wait."""
         policy = Policy(
             resubmit_ambiguous=self.on_ambiguous_submit == "resubmit",
+            recover_ambiguous=self.on_ambiguous_submit == "recover",
+            evidence_timeout=self.evidence_timeout,
             regenerate=self.on_clear == "regenerate",
         )
         if is_asked_for(self.is_dry_run):

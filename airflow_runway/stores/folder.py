@@ -46,7 +46,7 @@ def configured_journal() -> Journal | None:
             'sent. Give each Airflow a namespace of its own, e.g. "production": Dags and runs of the same name must '
             "never meet."
         )
-    part = _part(namespace) if namespace else _NONE
+    part = folder_name(namespace) if namespace else _NONE
     return Journal(
         Files(
             root.fs,
@@ -66,10 +66,18 @@ def folder_of(context: Context) -> TaskFolder | None:
     journal = configured_journal()
     if journal is None:
         return None
+    return journal.of(task_of(context))
+
+
+def task_of(context: Context) -> TaskKey:
+    """The task instance that runs.
+
+    :param context: of the task that runs.
+    """
     ti = context["ti"]
     map_index = getattr(ti, "map_index", None)
     is_mapped = map_index is not None and map_index >= 0
-    return journal.of(TaskKey(ti.dag_id, ti.run_id, ti.task_id, map_index if is_mapped else None))
+    return TaskKey(ti.dag_id, ti.run_id, ti.task_id, map_index if is_mapped else None)
 
 
 def _root_at(url: str) -> ObjectStoragePath:
@@ -86,8 +94,11 @@ def _root_at(url: str) -> ObjectStoragePath:
     return root
 
 
-def _part(name: str) -> str:
-    """A folder's name: different for any two names, and harmless everywhere."""
+def folder_name(name: str) -> str:
+    """A folder's name: different for any two names, and harmless everywhere.
+
+    :param name: of a Dag, a run, a task, a router.
+    """
     clean = _ODD.sub("_", name)[:_PART_LENGTH]
     if clean == name and not set(name) <= {"."} and name != _NONE:
         return name
@@ -103,13 +114,18 @@ class Journal:
     def __init__(self, files: Files) -> None:
         self._files = files
 
+    @property
+    def files(self) -> Files:
+        """The folder of its namespace."""
+        return self._files
+
     def of(self, task: TaskKey) -> TaskFolder:
         """The folder of a task instance.
 
         :param task: which one.
         """
         index = _NONE if task.map_index is None else str(task.map_index)
-        name = "/".join((*map(_part, (task.dag_id, task.run_id, task.task_id)), index))
+        name = "/".join((*map(folder_name, (task.dag_id, task.run_id, task.task_id)), index))
         return TaskFolder(self._files, name, task)
 
     def tasks(self, dag_id: str | None = None, run_id: str | None = None) -> Iterator[TaskFolder]:
@@ -121,7 +137,7 @@ class Journal:
         :param run_id: of that run only; with a Dag.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        known = [_part(one) for one in (dag_id, run_id) if one is not None]
+        known = [folder_name(one) for one in (dag_id, run_id) if one is not None]
         folders: dict[str, str] = {}
         for name in self._files.below("/".join(known)):
             folder, _, last = name.rpartition("/")

@@ -62,6 +62,10 @@ class Record:
     as_written: str = ""
     #: Ids of generations to cancel once this one is accepted; taken off when that is done (decision 18).
     replaces: tuple[str, ...] = ()
+    #: The router that it asks, by its slug, where the gateway lists a router's requests; else empty.
+    router: str = ""
+    #: Wall clock until which its POST may be under way, where it asks a router; seconds since the epoch.
+    taken_until: float = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -121,6 +125,8 @@ def _common(value: Mapping[str, Any]) -> dict[str, Any]:
         "token": str(value.get("token") or ""),
         "outcome": str(value.get("outcome") or ""),
         "as_written": str(value.get("as_written") or ""),
+        "router": str(value.get("router") or ""),
+        "taken_until": read_number(value.get("taken_until") or 0.0),
     }
 
 

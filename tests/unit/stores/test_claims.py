@@ -61,7 +61,9 @@ def test_what_is_not_known_is_no_claim(files, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Files, "_create", full)
-    with pytest.raises(JournalFolderError, match=r"claim on Runway task t1 could not be written .*\(OSError\)"):
+    with pytest.raises(
+        JournalFolderError, match=r"claim on Runway task t1 could not be written .*\(OSError\)"
+    ):
         claim(files, "t1", by="one")
 
 
