@@ -112,7 +112,7 @@ def decided(record, request, cleared, remote, account, policy, mapped):
     )
 
 
-def in_words(decision):
+def in_words(decision):  # noqa: C901 - one line per decision
     match decision:
         case Submit(replaces="", leaves=""):
             return "submit"

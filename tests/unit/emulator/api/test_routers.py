@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..conftest import FakeClock
-
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
+
+    from ..conftest import FakeClock
 
 REQUEST = {"configId": "film", "input": {"promptText": "a boat", "duration": 2}}
 
