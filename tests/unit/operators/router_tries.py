@@ -149,10 +149,12 @@ def history_of(one):
         return InFolder(folder_of({"ti": one.ti})).read()
 
 
-def request_of(prompt="a"):
-    return fingerprint(
-        "runway", "runway_default", ROUTE, {"configId": "film", "input": {"promptText": prompt}}
-    )
+def payload_of(prompt):
+    return {"configId": "film", "input": {"promptText": prompt}}
+
+
+def request_of(prompt):
+    return fingerprint("runway", "runway_default", ROUTE, payload_of(prompt))
 
 
 def attempt(one, **how):
