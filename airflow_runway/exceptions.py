@@ -11,7 +11,9 @@
     │   ├── RunwayAuthenticationError x    the key
     │   ├── RunwayOutOfCreditsError   x    the account's balance
     │   └── RunwayNotAcceptedError         right now: rate or daily limit, no channel, no connection
-    ├── RunwayAmbiguousSubmissionError x   no usable answer: the generation may exist and be charged
+    ├── RunwayLostAnswerError            a create got no usable answer: except this one, and you catch both of
+    │   ├── RunwayAmbiguousSubmissionError x   the generation may exist and be charged; a person has to look
+    │   └── RunwayEvidencePendingError     the same, and the gateway's own list may name it: a retry looks there
     ├── RunwayJournalError               the journal could not be read or written: nothing was sent
     ├── RunwayStoppedError               told to stop from outside, by no person: what runs goes on
     ├── RunwayBudgetError             x  the generation would cost more than max_credits: cancelled at once
@@ -61,7 +63,9 @@ __all__ = [
     "RunwayBudgetError",
     "RunwayConfigurationError",
     "RunwayError",
+    "RunwayEvidencePendingError",
     "RunwayJournalError",
+    "RunwayLostAnswerError",
     "RunwayMediaError",
     "RunwayMediaRefusedError",
     "RunwayNotAcceptedError",
@@ -208,7 +212,14 @@ class RunwayNotAcceptedError(RunwaySubmissionError):
     kind = ErrorKind.NOT_ACCEPTED
 
 
-class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
+class RunwayLostAnswerError(RunwayError):
+    """A create got no usable answer, whatever a retry may do about it: the generation may exist, and may be charged.
+
+    Never raised itself: which of its two children it is says whether Airflow retries. No retry sends it again.
+    """
+
+
+class RunwayAmbiguousSubmissionError(RunwayLostAnswerError, AirflowFailException):
     """The request left this machine, and no usable answer tells whether it was accepted.
 
     It may have cost one generation. Airflow does not retry: sending again could pay twice. Where the answer holds
@@ -217,6 +228,17 @@ class RunwayAmbiguousSubmissionError(RunwayError, AirflowFailException):
     """
 
     kind = ErrorKind.AMBIGUOUS_SUBMISSION
+
+
+class RunwayEvidencePendingError(RunwayLostAnswerError):
+    """The request left this machine, its answer was lost, and the gateway's own list may still say what came of it.
+
+    It may have cost one generation. A retry sends nothing: it looks into the list, takes the generation up if it can
+    be told, and costs nothing. ``retry_after`` holds the seconds until that can be (``RunwayRetryPolicy`` waits so
+    long). Raised with ``on_ambiguous_submit="recover"``, until ``evidence_timeout`` has passed since the POST.
+    """
+
+    kind = ErrorKind.EVIDENCE_PENDING
 
 
 class RunwayJournalError(RunwayError):

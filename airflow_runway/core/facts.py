@@ -27,6 +27,7 @@ class ErrorKind(StrEnum):
     OUT_OF_CREDITS = "out_of_credits"
     NOT_ACCEPTED = "not_accepted"
     AMBIGUOUS_SUBMISSION = "ambiguous_submission"
+    EVIDENCE_PENDING = "evidence_pending"
     JOURNAL = "journal"
     BUDGET = "budget"
     STOPPED = "stopped"
@@ -56,6 +57,7 @@ _MAY_PASS = frozenset(
         ErrorKind.MEDIA,
         ErrorKind.NOT_ACCEPTED,
         ErrorKind.JOURNAL,
+        ErrorKind.EVIDENCE_PENDING,
         ErrorKind.STOPPED,
         ErrorKind.READ,
         ErrorKind.TRANSIENT_FAILURE,

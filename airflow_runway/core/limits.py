@@ -22,6 +22,8 @@ LAST_LOOK_PATIENCE: Final = 30.0
 KILL_CLEANUP_TIMEOUT: Final = 3.0
 #: Seconds for a request that is only nice to have: the account's figures before and after a submission.
 EVIDENCE_TIMEOUT: Final = 5.0
+#: Seconds after a POST for which a lost answer is looked for, unless an author says otherwise.
+EVIDENCE_WINDOW: Final = 900.0
 
 #: How long a gateway may take to show a task it has accepted, in seconds.
 NOT_VISIBLE_GRACE: Final = 300.0

@@ -17,6 +17,7 @@ from airflow_runway.emulator.api.creation import CreationRoutes
 from airflow_runway.emulator.api.downloads import DownloadRoutes
 from airflow_runway.emulator.api.organization import OrganizationRoutes
 from airflow_runway.emulator.api.request_log import LogMiddleware
+from airflow_runway.emulator.api.routers import RouterRoutes
 from airflow_runway.emulator.api.routes import file_routes, gateway_routes, runway_routes, unknown_address
 from airflow_runway.emulator.api.tasks import TaskRoutes
 from airflow_runway.emulator.api.uploads import UploadRoutes
@@ -47,7 +48,10 @@ def make_app(emulator: Emulator, *, calling_back: bool = False) -> Starlette:
 
     gatekeeper = Gatekeeper(emulator.api_keys, emulator.faults)
     settings, world, outputs = emulator.settings, emulator.world, emulator.outputs
-    creation = CreationRoutes(gatekeeper, settings, world, emulator.inputs, emulator.callbacks)
+    routers = RouterRoutes(gatekeeper, emulator.routers)
+    creation = CreationRoutes(
+        gatekeeper, settings, world, emulator.inputs, emulator.callbacks, emulator.routers
+    )
     tasks = TaskRoutes(gatekeeper, settings, world, outputs)
     uploads = UploadRoutes(gatekeeper, emulator.uploads)
     downloads = DownloadRoutes(emulator.faults, world, outputs)
@@ -59,7 +63,7 @@ def make_app(emulator: Emulator, *, calling_back: bool = False) -> Starlette:
             *file_routes(downloads, uploads),
             *inspection.routes(),
             *changes.routes(),
-            *runway_routes(creation, tasks, uploads, organization),
+            *runway_routes(creation, tasks, uploads, organization, routers),
             *gateway_routes(creation, tasks, settings),
         ],
         middleware=[Middleware(LogMiddleware, log=emulator.log)],

@@ -16,6 +16,7 @@ from airflow_runway.emulator.files.signed_links import LinkSigner
 from airflow_runway.emulator.files.upload_store import UploadStore
 from airflow_runway.emulator.rendering.render_cache import RenderCache
 from airflow_runway.emulator.world.clock import steady_clock
+from airflow_runway.emulator.world.routers import RouterBook
 from airflow_runway.emulator.world.settings import Settings, SettingsStore
 from airflow_runway.emulator.world.world import World
 
@@ -49,6 +50,7 @@ class Emulator:
             (folder / name).mkdir()
         self.api_keys = frozenset(api_keys)
         self.world = World(clock or steady_clock(), speed)
+        self.routers = RouterBook(self.world)
         first = Settings(seconds=seconds, lenient=lenient)
         self.settings = SettingsStore(first, lambda settings: self.world.limit(settings.max_concurrent))
         self.faults = FaultBook()
@@ -68,6 +70,7 @@ class Emulator:
         Rendered files stay: they depend on nothing but their job.
         """
         self.world.clear()
+        self.routers.clear()
         self.callbacks.clear()
         self.faults.clear()
         self.log.clear()

@@ -50,6 +50,15 @@ def check(settings: ConnectionSettings, call: Call) -> None:
     _request(settings, call, _encoded(call))
 
 
+def longest(settings: ConnectionSettings, call: Call) -> float:
+    """The most seconds that a create can take.
+
+    :param settings: the connection.
+    :param call: the create.
+    """
+    return CONNECTING_LIMIT + settings.create_timeout + len(_encoded(call)) / SLOWEST_UPLOAD
+
+
 def create(settings: ConnectionSettings, call: Call) -> Response:
     """Send a create with requests.
 

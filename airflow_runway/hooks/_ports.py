@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
     from airflow_runway.core.protocol.calls import Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
+    from airflow_runway.core.protocol.routers import RoutedRequest
     from airflow_runway.hooks._shared_session import SharedSession
     from airflow_runway.telemetry import Log
 
@@ -91,8 +92,14 @@ class SubmittingHook(ReadsTasks, CancelsTasks, Protocol):
     def prepare_create(self, route: str, body: Mapping[str, object]) -> None:
         """Find out what would keep a create from being sent."""
 
+    def longest_create(self, route: str, body: Mapping[str, object]) -> float:
+        """The most seconds that a create can take."""
+
     def send(self, route: str, body: Mapping[str, object]) -> Submission:
         """Create a generation."""
+
+    def router_requests(self, slug: str, since: float) -> tuple[RoutedRequest, ...]:
+        """What a router has passed on to a model."""
 
     @property
     def account(self) -> AccountInUse:

@@ -10,14 +10,15 @@ import tenacity
 
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.accounts import AccountInUse
-from airflow_runway.core.limits import EVIDENCE_TIMEOUT
+from airflow_runway.core.limits import EVIDENCE_TIMEOUT, READ_ATTEMPTS
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.protocol.connection import doubt_about_key
+from airflow_runway.core.protocol.routers import read_router_requests
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _create
 from airflow_runway.hooks._connection import ConnectionHook
 from airflow_runway.hooks._request_media import RequestMedia
-from airflow_runway.hooks._retries import reread, resend
+from airflow_runway.hooks._retries import LONGEST_PAUSE_IN_WORKER, SUBMIT_ATTEMPTS, reread, resend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_runway.core.protocol.calls import Call, Exchange
     from airflow_runway.core.protocol.connection import ConnectionSettings
     from airflow_runway.core.protocol.gateways import Endpoint
+    from airflow_runway.core.protocol.routers import RoutedRequest
     from airflow_runway.hooks._request_media import RequestWithMedia
 
 
@@ -84,6 +86,16 @@ class RunwayHook(ConnectionHook):
         """
         with runway_errors():
             _create.check(self.settings, _create_call(self.settings, route, body))
+
+    def longest_create(self, route: str, body: Mapping[str, Any]) -> float:
+        """The most seconds that :meth:`send` can take, with all its tries; no request is made.
+
+        :param route: see :meth:`submit`.
+        :param body: the JSON body.
+        """
+        with runway_errors():
+            once = _create.longest(self.settings, _create_call(self.settings, route, body))
+        return SUBMIT_ATTEMPTS * once + (SUBMIT_ATTEMPTS - 1) * LONGEST_PAUSE_IN_WORKER
 
     def send(self, route: str, body: Mapping[str, Any]) -> Submission:
         """:meth:`submit` a body as it is, e.g. one that :meth:`prepare` made ready. This spends money.
@@ -173,6 +185,17 @@ class RunwayHook(ConnectionHook):
         :raises RunwayReadError: no readable answer.
         """
         return self.run_exchange(exchanges.get_organization(self.settings.gateway))
+
+    def router_requests(self, slug: str, since: float) -> tuple[RoutedRequest, ...]:
+        """What a router of ``generate/*`` has passed on to a model. Free; a few tries, with growing pauses.
+
+        :param slug: of the router: what a request has as ``configId``.
+        :param since: wall clock, seconds since the epoch; of what is older, not all may be given.
+        :raises RunwayConfigurationError: on a gateway without such a list.
+        :raises RunwayReadError: it could not be read; "could not read" is never "nothing there".
+        """
+        again = tenacity.Retrying(**reread(self, READ_ATTEMPTS))
+        return again(lambda: self.run_exchange(read_router_requests(self.settings.gateway, slug, since)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether gateway and key go together, for Airflow's connection form. Free.

@@ -7,12 +7,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_runway.core.journal.submission import AccountMatch, Elsewhere
-from airflow_runway.exceptions import RunwayAmbiguousSubmissionError, RunwayJournalError
+from airflow_runway.exceptions import (
+    RunwayAmbiguousSubmissionError,
+    RunwayConfigurationError,
+    RunwayError,
+    RunwayJournalError,
+)
+from airflow_runway.stores.files import JournalFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_runway.core.journal.submission import Record
+    from airflow_runway.core.journal.submission import Record, TryLater
     from airflow_runway.hooks._ports import SubmittingHook
     from airflow_runway.stores.folder import TaskFolder
 
@@ -37,16 +43,27 @@ def lost_answer(
     :param payload: the JSON body.
     :param folder: the journal folder, where the journal is kept in one.
     """
+    return RunwayAmbiguousSubmissionError(
+        f"{never_answered(hook, record)} {evidence(hook, record, payload, folder)}",
+        runway_task_id=record.runway_task_id,
+    )
+
+
+def never_answered(hook: SubmittingHook, record: Record) -> str:
+    """What a try says that finds the lost answer of an earlier one.
+
+    :param hook: the connection.
+    :param record: the open intent.
+    """
     named = (
         f", but an error that names Runway task {record.runway_task_id}, which the gateway does not know"
         if record.runway_task_id
         else ""
     )
-    return RunwayAmbiguousSubmissionError(
+    return (
         f"An earlier try of this task sent a request to {record.route} of {hook.settings.gateway.title} at "
         f"{clock(record.sent_at)} and never got to see the answer{named}: a generation may exist and may have been "
-        f"charged. Nothing was sent now. {evidence(hook, record, payload, folder)}",
-        runway_task_id=record.runway_task_id,
+        "charged. Nothing was sent now."
     )
 
 
@@ -87,6 +104,20 @@ def _to_decide(folder: TaskFolder | None) -> str:
         "To decide: look for it in the request history. If it is there, run: airflow-runway recover attach ID "
         f"{words}; if it is not: airflow-runway recover forget {words} --yes. Then clear this task: the first picks "
         "it up and pays nothing, after the second it is sent again."
+    )
+
+
+def could_not_be_read(decision: TryLater, trouble: Exception | None) -> RunwayError:
+    """The error of a try that does not know enough to send anything.
+
+    :param decision: says what could not be read.
+    :param trouble: why the journal could not be.
+    """
+    if isinstance(trouble, RunwayConfigurationError):
+        return trouble
+    why = f": {trouble}" if isinstance(trouble, JournalFolderError) else ""
+    return RunwayJournalError(
+        f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
     )
 
 

@@ -12,6 +12,7 @@ from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.accounts import SALT_BYTES
 from airflow_runway.core.journal.record import model_in
 from airflow_runway.core.journal.submission import (
+    AccountMatch,
     Elsewhere,
     History,
     Look,
@@ -20,6 +21,7 @@ from airflow_runway.core.journal.submission import (
     Record,
     Refuse,
     Reuse,
+    Search,
     Submit,
     TryLater,
     Unreadable,
@@ -32,10 +34,10 @@ from airflow_runway.exceptions import (
     RunwaySubmissionError,
 )
 from airflow_runway.operators._callback_token import with_token
-from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
+from airflow_runway.operators._evidence import clock, could_not_be_read, elsewhere, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
-from airflow_runway.stores.files import JournalFolderError
+from airflow_runway.operators._router_evidence import RouterEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,17 +59,12 @@ class JournalledSubmission:
     :param log: the task's log.
     """
 
-    def __init__(
-        self,
-        hook: SubmittingHook,
-        store: SubmissionStore,
-        look: LooksAtTask,
-        log: Log,
-    ) -> None:
+    def __init__(self, hook: SubmittingHook, store: SubmissionStore, look: LooksAtTask, log: Log) -> None:
         self._hook = hook
         self._store = store
         self._look = look
         self._log = log
+        self._router = RouterEvidence(hook, store, log)
 
     def find_or_submit(self, route: str, payload: Mapping[str, Any], policy: Policy) -> tuple[Record, bool]:
         """The record of the generation, and whether it is new rather than left by an earlier try.
@@ -76,6 +73,7 @@ class JournalledSubmission:
         :param payload: the JSON body.
         :param policy: the author's wishes.
         :raises RunwayAmbiguousSubmissionError: an answer was lost, now or in an earlier try.
+        :raises RunwayEvidencePendingError: the same, and the gateway's own list may still name the generation.
         :raises RunwaySubmissionError: refused; nothing is charged.
         :raises RunwayJournalError: the journal failed; nothing was sent.
         :raises RunwayReadError: the recorded generation could not be read; nothing was sent.
@@ -98,20 +96,10 @@ class JournalledSubmission:
         if told:
             self._log.warning("%s", told)
         self._tell_of_current(found)
-        if isinstance(decision, TryLater):
-            if isinstance(self._store.trouble, RunwayConfigurationError):
-                raise self._store.trouble
-            why = f": {self._store.trouble}" if isinstance(self._store.trouble, JournalFolderError) else ""
-            raise RunwayJournalError(
-                f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
-            )
-        if isinstance(decision, Elsewhere):
-            raise elsewhere(self._hook, decision, self._store.folder)
-        if isinstance(decision, Refuse):
-            raise lost_answer(self._hook, decision.record, payload, self._store.folder)
-        if isinstance(decision, Reattach | Reuse):
-            return self._recovered(decision), False
-        assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
+        known = self._known(decision, payload, policy)
+        if known is not None:
+            return known, False
+        assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; all others are known, or raise
         # Uploads and fresh links are free, and done before anything that is not.
         if isinstance(prepared, Record):
             prepared = self._hook.prepare(payload)
@@ -126,11 +114,33 @@ class JournalledSubmission:
             as_written=as_written,
             replaces=self._replaced_by(decision),
         )
-        return self._submit(intent, body), True
+        try:
+            return self._submit(self._router.traceable(intent, body), body), True
+        except RunwayAmbiguousSubmissionError as error:
+            raise self._router.lost_now(error, self._recorded(), payload, policy) from None
+
+    def _known(
+        self, decision: SubmissionDecision, payload: Mapping[str, Any], policy: Policy
+    ) -> Record | None:
+        """The record of the generation that is there already; ``None`` if one is to be made."""
+        match decision:
+            case TryLater():
+                raise could_not_be_read(decision, self._store.trouble)
+            case Elsewhere():
+                raise elsewhere(self._hook, decision, self._store.folder)
+            case Refuse():
+                raise lost_answer(self._hook, decision.record, payload, self._store.folder)
+            case Search():
+                return self._searched(decision.record, payload, policy)
+            case Reattach() | Reuse():
+                return self._recovered(decision)
+        return None
 
     def _decide(self, found: Record | Unreadable | None, request: str, policy: Policy) -> SubmissionDecision:
         cleared = isinstance(found, Record) and self._store.was_cleared(found)
-        decision = journal.decide(found, request, cleared=cleared, policy=policy)
+        decision = journal.decide(
+            found, request, cleared=cleared, account=self._account_of(found), policy=policy
+        )
         if not isinstance(decision, Look):
             return decision
         remote = remote_state(self._hook, self._look, decision.record)
@@ -139,10 +149,14 @@ class JournalledSubmission:
             request,
             cleared=cleared,
             remote=remote,
-            account=self._hook.account.compared_with(decision.record.account),
+            account=self._account_of(found),
             mapped=self._store.is_mapped,
             policy=policy,
         )
+
+    def _account_of(self, found: Record | Unreadable | None) -> AccountMatch:
+        record = found if isinstance(found, Record) else None
+        return self._hook.account.compared_with(record.account) if record else AccountMatch.SAME
 
     def _tell_of_current(self, found: Record | Unreadable | None) -> None:
         current = self._store.record
@@ -160,15 +174,33 @@ class JournalledSubmission:
         return record
 
     def _recovered(self, decision: Reattach | Reuse) -> Record:
-        record, current = decision.record, self._recorded()
-        cleared = isinstance(decision, Reuse)
+        record = decision.record
         self._log.info(
             "%s Runway task %s, submitted at %s: nothing is sent and nothing is charged.",
-            "Reusing" if cleared else "Picking up",
+            "Reusing" if isinstance(decision, Reuse) else "Picking up",
             record.runway_task_id,
             clock(record.sent_at),
         )
-        changes: dict[str, Any] = {}
+        return self._taken_up(record, cleared=isinstance(decision, Reuse))
+
+    def _searched(self, record: Record, payload: Mapping[str, Any], policy: Policy) -> Record:
+        """The generation of a lost answer, found where the gateway lists requests."""
+        found = self._router.find(record, payload, policy)
+        self._log.warning(
+            "Taking up Runway task %s, which router %s lists at %s: it can only be the one whose answer was lost.",
+            found.runway_task_id,
+            record.router,
+            clock(found.created_at),
+        )
+        return self._taken_up(
+            record,
+            cleared=self._store.was_cleared(record),
+            runway_task_id=found.runway_task_id,
+            estimated_credits=found.estimated_credits,
+        )
+
+    def _taken_up(self, record: Record, *, cleared: bool, **changes: Any) -> Record:
+        current = self._recorded()
         if current.replaces or record.replaces:
             unwanted = dict.fromkeys((*record.replaces, *current.replaces))
             changes["replaces"] = tuple(old for old in unwanted if old != record.runway_task_id)
@@ -178,6 +210,7 @@ class JournalledSubmission:
             # From here on it is an ordinary wait again, with a deadline of its own.
             changes |= {"anchored_at": time.time(), "max_tries": self._store.max_tries}
         self._store.take_up(record, **changes)
+        self._router.held(self._recorded())
         self._cancel_replaced()
         return self._recorded()
 
@@ -235,34 +268,32 @@ class JournalledSubmission:
                 team_name=self._store.owner.team_name if self._store.owner else "",
             )
         )
+        record = self._recorded()
         try:
+            self._router.begin(record)
             with telemetry.span("runway.submit", route=intent.route, gateway=intent.gateway) as span:
                 submission = self._hook.send(intent.route, payload)
                 if span is not None:
                     span.set_attribute("runway_task_id", submission.runway_task_id)
-        except (RunwaySubmissionError, RunwayConfigurationError):
+        except (RunwaySubmissionError, RunwayConfigurationError, RunwayJournalError):
             self._store.forget()
+            self._router.refused(record)
             raise
         except RunwayAmbiguousSubmissionError as error:
             if error.runway_task_id:
                 self._log.error("The answer was an error that names Runway task %s.", error.runway_task_id)
                 self._store.put(runway_task_id=error.runway_task_id, refused=error.facts.refused)
-                raise
-            told = evidence(self._hook, self._recorded(), payload, self._store.folder)
-            raise RunwayAmbiguousSubmissionError(f"{error} {told}") from None
+            raise
         return self._accepted(submission)
 
     def _accepted(self, submission: Submission) -> Record:
         estimate = submission.estimated_credits
         # The log first: it is the one record that needs nobody's answer.
-        self._log.info(
-            "Runway task %s accepted on %s%s.",
-            submission.runway_task_id,
-            submission.route,
-            "" if estimate is None else f", at most {estimate:g} credits",
-        )
+        told = "" if estimate is None else f", at most {estimate:g} credits"
+        self._log.info("Runway task %s accepted on %s%s.", submission.runway_task_id, submission.route, told)
         self._store.put(
             phase=Phase.SUBMITTED, runway_task_id=submission.runway_task_id, estimated_credits=estimate
         )
+        self._router.held(self._recorded())
         self._cancel_replaced()
         return self._recorded()

@@ -13,16 +13,15 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_runway._base_operator import one_of, seconds
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.submission import Policy, Record
-from airflow_runway.core.limits import DEFAULT_INTERVAL
-from airflow_runway.core.models import CancelOutcome
+from airflow_runway.core.limits import DEFAULT_INTERVAL, EVIDENCE_WINDOW
 from airflow_runway.core.polling.decisions import LookAgain, Wait, timed_out
 from airflow_runway.exceptions import (
-    RunwayBudgetError,
     RunwayConfigurationError,
     RunwayError,
     error_of,
 )
 from airflow_runway.links.runway import RunwayTaskLink
+from airflow_runway.operators._budget import keep_to_budget
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 from airflow_runway.operators._evidence import lost_elsewhere
 from airflow_runway.operators._stoppable import StoppableSubmission
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_runway.core.models import RunwayTask, TaskResult
+    from airflow_runway.core.models import CancelOutcome, TaskResult
     from airflow_runway.triggers._events import TaskEvent
 
 XCOM_RUNWAY_TASK_ID = "runway_task_id"
@@ -64,7 +63,8 @@ class RunwaySubmitOperator(StoppableSubmission):
     ``RunwayAuthenticationError``, ``RunwayOutOfCreditsError``) costs nothing and is not retried. Limits and
     missing connections (``RunwayNotAcceptedError``), and input files that cannot be had right now
     (``RunwayMediaError``) cost nothing, and Airflow's retries submit again. An
-    answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried.
+    answer that leaves it open (``RunwayAmbiguousSubmissionError``) may have been charged and is never retried;
+    where a list of the gateway's may still tell (``RunwayEvidencePendingError``), a retry looks and sends nothing.
     With ``wait_for_completion`` a generation that failed for an internal reason is
     ``RunwayTransientFailureError``: each of the task's ``retries`` makes, and pays for, another one.
 
@@ -84,8 +84,12 @@ class RunwaySubmitOperator(StoppableSubmission):
     :param cancel_on_kill: cancel what is unfinished when a person ends the task, by marking it. A signal from
         outside (a pod's eviction, a deployment) cancels nothing: the task ends in ``RunwayStoppedError``, and a
         retry picks the generation up. Airflow before 3.3 does not tell the two apart; there nothing is cancelled.
-    :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, or ``"resubmit"`` at the risk of
-        paying twice.
+    :param on_ambiguous_submit: after an answer that was lost: ``"fail"``, ``"resubmit"`` at the risk of paying
+        twice, or ``"recover"``: for ``generate/*`` a retry looks into the list of the router's requests and takes
+        up what can be nobody else's (``airflow_runway.core.journal.evidence``; needs a journal folder, a router of
+        this Airflow only, and a retry some 14 minutes later, as by ``RunwayRetryPolicy``). Elsewhere ``"fail"``.
+    :param evidence_timeout: with ``"recover"``: seconds, or a ``timedelta``, after the POST, from which on a lost
+        answer is left to a person; never before the list is certain.
     :param on_clear: when somebody clears the task: ``"reuse"`` gives the same generation again at no cost,
         ``"regenerate"`` makes, and pays for, a new one. With Airflow's ``[state_store] clear_on_success=True`` a
         clear after a success finds nothing, and pays, whatever this says.
@@ -116,6 +120,7 @@ class RunwaySubmitOperator(StoppableSubmission):
         cancel_on_timeout: bool = True,
         cancel_on_kill: bool = True,
         on_ambiguous_submit: str = "fail",
+        evidence_timeout: timedelta | float = timedelta(seconds=EVIDENCE_WINDOW),
         on_clear: str = "reuse",
         max_credits: float | None = None,
         dry_run: bool | str = False,
@@ -131,7 +136,10 @@ class RunwaySubmitOperator(StoppableSubmission):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
-        self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
+        self.on_ambiguous_submit = one_of(
+            "on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit", "recover"
+        )
+        self.evidence_timeout = seconds("evidence_timeout", evidence_timeout, least=0)
         self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")
         if max_credits is not None and not max_credits >= 0:
             raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
@@ -159,6 +167,8 @@ class RunwaySubmitOperator(StoppableSubmission):
         """Find or make the generation, record the id, then return or wait."""
         policy = Policy(
             resubmit_ambiguous=self.on_ambiguous_submit == "resubmit",
+            recover_ambiguous=self.on_ambiguous_submit == "recover",
+            evidence_timeout=self.evidence_timeout,
             regenerate=self.on_clear == "regenerate",
         )
         if is_asked_for(self.is_dry_run):
@@ -179,7 +189,7 @@ class RunwaySubmitOperator(StoppableSubmission):
         self._push_credits(context, record, charged=None)
         self.remember_link(record.runway_task_id)
         if is_new:
-            self._keep_to_budget(store, record)
+            keep_to_budget(self.hook, record, self.max_credits, lambda: self._cancel(store), self.log)
         if not self.wait_for_completion:
             store.close("returned")
             return record.runway_task_id
@@ -241,35 +251,6 @@ class RunwaySubmitOperator(StoppableSubmission):
         outcome = self.hook.cancel_task(self._runway_task_id)
         store.close(f"stopped: {outcome}")
         return outcome
-
-    def _keep_to_budget(self, store: SubmissionStore, record: Record) -> None:
-        estimate = record.estimated_credits
-        if self.max_credits is None or estimate is None or estimate <= self.max_credits:
-            return
-        outcome = self._cancel(store)
-        if outcome is CancelOutcome.ALREADY_FINISHED:
-            # Paid for, and there: an earlier try left it, or it was very quick.
-            self.log.warning(
-                "Runway task %s was dearer than max_credits, and has ended.", record.runway_task_id
-            )
-            return
-        task = self._after_cancelling(record.runway_task_id)
-        cost = (
-            "is not told"
-            if task is None or task.cost_credits is None
-            else f"was {task.cost_credits:g} credits"
-        )
-        raise RunwayBudgetError(
-            f"Runway task {record.runway_task_id} may cost {estimate:g} credits, more than max_credits="
-            f"{self.max_credits:g}; cancelling it at once: {outcome}. Its cost {cost}. "
-            "Raise max_credits or make the request smaller, then clear this task."
-        )
-
-    def _after_cancelling(self, runway_task_id: str) -> RunwayTask | None:
-        try:
-            return self.hook.get_task(runway_task_id)
-        except RunwayError:
-            return None
 
     def _ended(self, context: Context, store: SubmissionStore, wait: Callable[[], TaskResult]) -> TaskResult:
         """Wait to the end, and journal it."""

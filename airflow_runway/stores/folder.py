@@ -57,7 +57,7 @@ def configured_journal() -> Journal | None:
             'sent. Give each Airflow a namespace of its own, e.g. "production": Dags and runs of the same name must '
             "never meet."
         )
-    part = _part(namespace) if namespace else _NONE
+    part = folder_name(namespace) if namespace else _NONE
     return Journal(
         Files(
             root.fs,
@@ -77,9 +77,17 @@ def folder_of(context: Context) -> TaskFolder | None:
     journal = configured_journal()
     if journal is None:
         return None
+    return journal.of(task_of(context))
+
+
+def task_of(context: Context) -> TaskKey:
+    """The task instance that runs.
+
+    :param context: of the task that runs.
+    """
     owner = owner_of(context["ti"])
     assert owner is not None  # noqa: S101 - for the type checker; a task that runs has its ids
-    return journal.of(TaskKey(owner.dag_id, owner.run_id, owner.task_id, owner.map_index))
+    return TaskKey(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
 
 
 def _root_at(url: str) -> ObjectStoragePath:
@@ -96,8 +104,11 @@ def _root_at(url: str) -> ObjectStoragePath:
     return root
 
 
-def _part(name: str) -> str:
-    """A folder's name: different for any two names, and harmless everywhere."""
+def folder_name(name: str) -> str:
+    """A folder's name: different for any two names, and harmless everywhere.
+
+    :param name: of a Dag, a run, a task, a router.
+    """
     clean = _ODD.sub("_", name)[:_PART_LENGTH]
     if clean == name and not set(name) <= {"."} and name != _NONE:
         return name
@@ -124,7 +135,7 @@ class Journal:
         :param task: which one.
         """
         index = _NONE if task.map_index is None else str(task.map_index)
-        name = "/".join((*map(_part, (task.dag_id, task.run_id, task.task_id)), index))
+        name = "/".join((*map(folder_name, (task.dag_id, task.run_id, task.task_id)), index))
         return TaskFolder(self._files, name, task)
 
     def tasks(
@@ -144,7 +155,7 @@ class Journal:
         :param on_odd: told of folders that hold what is not ours, which are left out then; else that is raised.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        known = [_part(one) for one in (dag_id, run_id) if one is not None]
+        known = [folder_name(one) for one in (dag_id, run_id) if one is not None]
         folders: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._files.below("/".join(known)):
             folder = name.rpartition("/")[0]

@@ -16,7 +16,9 @@ from airflow_runway.core.journal.submission import (
 )
 from airflow_runway.core.owner import owner_of
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
+from airflow_runway.stores.folder import configured_journal, task_of
 from airflow_runway.stores.history import AnotherWorkerError, InFolder, ReadOnly, keeper_of
+from airflow_runway.stores.routers import RouterNotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,6 +90,7 @@ class SubmissionStore:
         self.is_mapped = map_index is not None and map_index >= 0
         self.history = History()
         self._before = History()
+        self._context, self._is_dry_run = context, is_dry_run
         #: Ids that are written down.
         self._written: set[str] = set()
         self._is_gone = False
@@ -112,6 +115,17 @@ class SubmissionStore:
         became of later writes.
         """
         return self._is_gone and self.record is not None and self.record.runway_task_id not in self._written
+
+    def router_notes(self, slug: str) -> RouterNotes | None:
+        """The notes on a router; ``None`` without a journal folder.
+
+        :param slug: of the router; empty = none.
+        :raises RunwayConfigurationError: the folder is configured wrongly; nothing was sent.
+        """
+        journal = configured_journal() if slug else None
+        if journal is None:
+            return None
+        return RouterNotes(journal.files, slug, task_of(self._context), is_dry_run=self._is_dry_run)
 
     def load(self) -> History | Unreadable:
         """What earlier tries recorded; "could not read" is never "nothing there"."""

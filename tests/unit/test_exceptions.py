@@ -18,7 +18,8 @@ CLASSES = [getattr(exceptions, name) for name in exceptions.__all__]
 RETRIED = {
     "RunwayError", "RunwayNotAcceptedError", "RunwayReadError", "RunwaySubmissionError", "RunwayTaskError",
     "RunwayTransferError", "RunwayBatchIncompleteError", "RunwayMediaError", "RunwayJournalError",
-    "RunwayTransientFailureError", "RunwayTaskFailureError", "RunwayStoppedError",
+    "RunwayTransientFailureError", "RunwayTaskFailureError", "RunwayStoppedError", "RunwayLostAnswerError",
+    "RunwayEvidencePendingError",
 }  # fmt: skip
 
 

@@ -10,12 +10,15 @@ recorded           request  cleared  remote        account         policy      m
 =================  =======  =======  ============  ==============  ==========  ======  =================
 nothing            any      any      any           any             any         any     submit
 unreadable         any      any      any           any             any         any     try later
-intent             same     any      any           any             fail        any     refuse
-intent             any      any      any           any             any         any     submit
+traceable          same     any      any           same            recover     any     search
+intent, traceable  same     any      any           any             fail        any     refuse
+intent, traceable  same     any      any           any             recover     any     refuse
+intent, traceable  any      any      any           any             any         any     submit
 any                any      any      unread        any             any         any     look
 accepted           same     no       unreadable    any             any         any     re-attach
 any                any      any      unreadable    any             any         any     try later
 named              same     any      gone          same            fail        any     refuse
+named              same     any      gone          same            recover     any     refuse
 named, refused     same     any      gone          same            any         any     submit
 named, refused     changed  any      alive         any             any         any     submit, leaving
 any                changed  any      alive         any             any         no      submit, replacing
@@ -36,14 +39,16 @@ named, refused     same     no       failed        any             any         a
 any                any      any      any           any             any         any     submit
 =================  =======  =======  ============  ==============  ==========  ======  =================
 
-The first row that fits counts. What is recorded: an *intent* was never answered; a *named* one was answered by an
+The first row that fits counts. What is recorded: an *intent* was never answered, a *traceable* one neither, but it
+asked a router, whose requests the gateway lists; a *named* one was answered by an
 error that holds an id, a *refused* one by a refusal that does; *accepted* has an id, and did not end badly as far as
 is known; *failed* was read to have failed or been cancelled, or was cancelled by us; *lost* was once not found any
 more. "Remote" is what the gateway says of the id: "failed" includes cancelled, "gone" is an id that the server does
 not know. That means something only on the account that accepted it (decision 16): on *another* account (origin or
 key), or where 0.1.0 recorded none, nothing follows from it. Where the id can be read, all is well, whatever the key.
 
-"Refuse" leaves it to a person: a generation may exist. "Try later" sends nothing: "could not read" is never
+"Search" looks into that list, see :mod:`airflow_runway.core.journal.evidence`; it sends nothing. "Refuse" leaves it
+to a person: a generation may exist. "Try later" sends nothing: "could not read" is never
 "nothing there". "Elsewhere" sends nothing either: the generation is out of sight from here. A plain re-attach does
 not even need to know the remote state, since waiting tolerates trouble. "Replacing" cancels the old generation once
 the new one is recorded, and not before (decision 18); "leaving" lets it run on and says so: a mapped task's index may
@@ -63,6 +68,7 @@ from typing import TYPE_CHECKING
 from airflow_runway.core.journal.accounts import AccountMatch
 from airflow_runway.core.journal.history import UNREADABLE, History, Unreadable, read_history
 from airflow_runway.core.journal.record import Phase, Record, fingerprint
+from airflow_runway.core.limits import EVIDENCE_WINDOW
 from airflow_runway.core.protocol.endings import NotEnded, NotFound, Succeeded, ending_of
 
 if TYPE_CHECKING:
@@ -70,7 +76,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNREADABLE", "AccountMatch", "Elsewhere", "History", "Look", "Phase", "Policy", "Reattach", "Record", "Refuse",
-    "Remote", "Reuse", "SubmissionDecision", "Submit", "TryLater", "Unreadable", "decide", "fingerprint",
+    "Remote", "Reuse", "Search", "SubmissionDecision", "Submit", "TryLater", "Unreadable", "decide", "fingerprint",
     "read_history", "remote_of",
 ]  # fmt: skip
 
@@ -147,6 +153,13 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """An earlier submission may have been accepted, and the gateway's own list may name it; nothing may be sent."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class TryLater:
     """Something needed for the decision could not be read; nothing may be sent."""
 
@@ -161,7 +174,7 @@ class Elsewhere:
     account: AccountMatch
 
 
-SubmissionDecision = Submit | Reattach | Reuse | Look | Refuse | TryLater | Elsewhere
+SubmissionDecision = Submit | Reattach | Reuse | Look | Search | Refuse | TryLater | Elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +183,10 @@ class Policy:
 
     #: After a lost answer: send again, at the risk of paying twice.
     resubmit_ambiguous: bool = False
+    #: After a lost answer: look for it where the gateway lists requests.
+    recover_ambiguous: bool = False
+    #: Seconds after a POST until when its lost answer is looked for.
+    evidence_timeout: float = EVIDENCE_WINDOW
     #: After a clear: make a new generation even though the old one is there.
     regenerate: bool = False
 
@@ -200,7 +217,10 @@ def decide(
         return TryLater("the journal of this task could not be read")
     same = record.fingerprint == request
     if not record.runway_task_id:
-        return Refuse(record) if same and not policy.resubmit_ambiguous else Submit()
+        if not same or policy.resubmit_ambiguous:
+            return Submit()
+        is_traceable = record.router and policy.recover_ambiguous and account is AccountMatch.SAME
+        return Search(record) if is_traceable else Refuse(record)
     if remote is Remote.UNREAD:
         return Look(record)
     return _after_look(record, remote, account, same=same, cleared=cleared, mapped=mapped, policy=policy)

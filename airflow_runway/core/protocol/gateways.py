@@ -83,6 +83,9 @@ class Gateway:
     #: Reads the credits used per day and model. (CometAPI's quota page takes the key in its query, where access
     #: logs keep it: not used.)
     usage: Endpoint | None = None
+    #: Lists the routers of ``generate/*``, and the requests to one; ``None`` where no such route is documented.
+    routers: Endpoint | None = None
+    router_requests: Endpoint | None = None
 
     def create(self, route: str) -> Create | None:
         """The row of a route name, its id filled in, or ``None`` if this gateway has no such route.
@@ -179,6 +182,8 @@ GATEWAYS: Mapping[str, Gateway] = {
             uploads=Endpoint("POST", "/v1/uploads"),
             organization=Endpoint("GET", "/v1/organization"),
             usage=Endpoint("POST", "/v1/organization/usage"),
+            routers=Endpoint("GET", "/v1/routers"),
+            router_requests=Endpoint("GET", "/v1/routers/{id}/requests"),
         ),
         Gateway(
             name="cometapi",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_runway.emulator.files.input_loader import InputLoader
     from airflow_runway.emulator.world.job import Inputs
     from airflow_runway.emulator.world.lifecycle import Lifecycle
+    from airflow_runway.emulator.world.routers import RouterBook
     from airflow_runway.emulator.world.settings import SettingsStore
     from airflow_runway.emulator.world.task import WorldTask
     from airflow_runway.emulator.world.world import World
@@ -53,6 +54,7 @@ class CreationRoutes:
     :param world: where accepted creations live.
     :param inputs: opens the files that a request names.
     :param callbacks: sends what the reverse format promises.
+    :param routers: list what ``generate/*`` has been asked.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class CreationRoutes:
         world: World,
         inputs: InputLoader,
         callbacks: Callbacks,
+        routers: RouterBook,
     ) -> None:
         self._gatekeeper = gatekeeper
         self._settings = settings
         self._world = world
         self._inputs = inputs
         self._callbacks = callbacks
+        self._routers = routers
 
     async def create(self, request: Request, gateway: str, route: str) -> Response:
         """Serves one creation; faults strike before or after it takes effect.
@@ -116,9 +120,21 @@ class CreationRoutes:
         task = self._accept(gateway, route, model, body, inputs)
         if task is None:
             return errors.out_of_credits(gateway)
+        if route.startswith("generate/"):
+            self._list(task)
         if reverse:
             self._callbacks.watch(task, str(body["callback_url"]), base_of(request))
         return task
+
+    def _list(self, task: WorldTask) -> None:
+        """Puts an accepted creation into its router's list, as the rules about rows have it."""
+        late, foreign = (
+            self._gatekeeper.faults.pick(("create",), task.gateway, task.route, {kind})
+            for kind in ("late_row", "foreign_row")
+        )
+        self._routers.note(task, late=late.number("seconds") if late else 0.0)
+        if foreign:
+            self._routers.note_foreign(task, after=foreign.number("seconds"))
 
     def _accept(
         self, gateway: str, route: str, model: str, body: Mapping[str, object], inputs: Inputs

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_runway.emulator.api.creation import CreationRoutes
     from airflow_runway.emulator.api.downloads import DownloadRoutes
     from airflow_runway.emulator.api.organization import OrganizationRoutes
+    from airflow_runway.emulator.api.routers import RouterRoutes
     from airflow_runway.emulator.api.tasks import TaskRoutes
     from airflow_runway.emulator.api.uploads import UploadRoutes
     from airflow_runway.emulator.world.settings import SettingsStore
@@ -42,7 +43,11 @@ def file_routes(downloads: DownloadRoutes, uploads: UploadRoutes) -> list[Route]
 
 
 def runway_routes(
-    creation: CreationRoutes, tasks: TaskRoutes, uploads: UploadRoutes, organization: OrganizationRoutes
+    creation: CreationRoutes,
+    tasks: TaskRoutes,
+    uploads: UploadRoutes,
+    organization: OrganizationRoutes,
+    routers: RouterRoutes,
 ) -> list[Route]:
     """The official API.
 
@@ -50,6 +55,7 @@ def runway_routes(
     :param tasks: shows and removes them.
     :param uploads: gives places for files.
     :param organization: shows the account.
+    :param routers: shows routers and what they have been asked.
     """
 
     def creating(route: str) -> _Handler:
@@ -63,6 +69,9 @@ def runway_routes(
         _route("/v1/uploads", "POST", uploads.reserve),
         _route("/v1/organization", "GET", organization.organization),
         _route("/v1/organization/usage", "POST", organization.usage),
+        _route("/v1/routers", "GET", routers.routers),
+        _route("/v1/routers/{id}", "GET", routers.router),
+        _route("/v1/routers/{id}/requests", "GET", routers.requests),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_runway.core.models import TaskStatus
 
 if TYPE_CHECKING:
+    from airflow_runway.emulator.world.routers import Router, Row
     from airflow_runway.emulator.world.task import Snapshot, WorldTask
 
 
@@ -57,6 +58,44 @@ def read_invocation(snapshot: Snapshot, output: dict[str, list[str]], *, costs: 
         error = {"nodeName": "Video", "message": "The node failed.", "failureCode": "INTERNAL"}
         body["nodeErrors"] = {node: dict(error) for node in node_ids(snapshot.task)[1:]}
     return body
+
+
+def router(shown: Router) -> dict[str, object]:
+    """A router (contracts §1.7).
+
+    :param shown: the router.
+    """
+    return {
+        "id": shown.id,
+        "slug": shown.slug,
+        "name": shown.slug,
+        "description": None,
+        "createdAt": iso(shown.created_at),
+        "updatedAt": iso(shown.created_at),
+        "version": 1,
+        "settings": {"schemaVersion": 1},
+    }
+
+
+def routed(row: Row) -> dict[str, object]:
+    """A row of a router's requests (contracts §1.7).
+
+    :param row: the request.
+    """
+    return {
+        "id": row.id,
+        "requestId": row.request_id,
+        "createdAt": iso(row.created_at),
+        "status": "routed",
+        "taskId": row.runway_task_id,
+        "model": row.model,
+        "provider": "runway",
+        "estimatedCredits": row.credits,
+        "reason": None,
+        "reasonCode": "only_eligible_model",
+        "emptiedBy": [],
+        "pipeline": [{"type": "rank", "outcome": "single_candidate"}],
+    }
 
 
 def node_ids(task: WorldTask) -> list[str]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 Fields = Mapping[str, object]
 
 #: What a rule can be about. A read through ``POST /runway/feed`` is also a ``feed``, one of a workflow's run
-#: also a ``workflow``; ``upload`` asks for a place for a file, ``upload_file`` fills it.
+#: also a ``workflow``; ``upload`` asks for a place for a file, ``upload_file`` fills it. A ``router`` is a read of
+#: routers, or of what one has been asked.
 OPERATIONS = (
     "create",
     "read",
@@ -18,6 +19,7 @@ OPERATIONS = (
     "upload",
     "upload_file",
     "organization",
+    "router",
     "output",
     "*",
 )
@@ -46,6 +48,13 @@ LIFECYCLES: Mapping[str, Fields] = {
     "throttle_task": {"seconds": 60.0},
     # A workflow that succeeds in part: the nodes after the first have failed.
     "node_errors": {},
+}
+#: Kinds that change what the list of a router's requests shows beside an accepted creation of ``generate/*``.
+ROWS: Mapping[str, Fields] = {
+    # Its row is shown only so many world seconds later.
+    "late_row": {"seconds": 60.0},
+    # Somebody else's row appears too, its time so many real seconds after the creation's.
+    "foreign_row": {"seconds": 0.0},
 }
 #: Kinds for the download of an output, besides ``status``, ``hang``, ``html`` and ``redirect``. ``bytes`` counts
 #: those of the answer in hand, which goes on from where the caller asked it to, unless it says otherwise.
@@ -86,7 +95,7 @@ def kinds_for(operation: str) -> dict[str, Fields]:
     if operation != "output":
         known |= {**ANSWERS, **SLOW, **{kind + AFTER_ACCEPT: fields for kind, fields in ANSWERS.items()}}
     if operation in ("create", "*"):
-        known |= LIFECYCLES
+        known |= {**LIFECYCLES, **ROWS}
     if operation in ("output", "*"):
         known |= {**{name: ANSWERS[name] for name in _ALSO_OF_DOWNLOADS}, **DOWNLOADS}
     return known

@@ -208,6 +208,21 @@ async def test_the_async_client(emulator: EmulatorProcess, links: dict[str, str]
         assert caught.value.task_details.status == "CANCELLED"
 
 
+def test_the_list_of_a_routers_requests(client: Any, links: dict[str, str]) -> None:
+    """Strictly: the official client's own models, which a list must satisfy without a member too many."""
+    tasks = [
+        method(client, "generate.video.create")(**CREATIONS["generate.video.create"]).id for _ in range(3)
+    ]
+    (router,) = client.routers.list(limit=50)
+    assert router.slug == "default"
+    assert client.routers.retrieve(router.id).slug == "default"
+    rows = list(client.routers.list_requests(router.id, limit=2))
+    assert sorted(row.task_id for row in rows) == sorted(tasks)
+    for row in [*rows, router]:
+        assert not type(row).model_validate_json(row.to_json(), strict=True).model_extra
+    assert rows[0].created_at.tzinfo is not None
+
+
 def test_throttled_tasks_are_waited_for(
     client: Any, emulator: EmulatorProcess, links: dict[str, str]
 ) -> None:

@@ -13,7 +13,9 @@ from airflow_runway.exceptions import RunwayError, error_of, runway_errors
 
 CLASSES = [getattr(exceptions, name) for name in exceptions.__all__]
 #: They are caught and never raised: each collects others.
-COLLECTING = {"RunwayError", "RunwaySubmissionError", "RunwayTaskError", "RunwayTaskFailureError"}
+COLLECTING = {
+    "RunwayError", "RunwaySubmissionError", "RunwayTaskError", "RunwayTaskFailureError", "RunwayLostAnswerError",
+}  # fmt: skip
 TASK = RunwayTask("t1", TaskStatus.FAILED, failure_code="INTERNAL")
 every_kind = pytest.mark.parametrize("kind", ErrorKind)
 

@@ -128,6 +128,20 @@ class TestCreates:
         assert members <= set(routing) <= members | {"capacityFallback"}
         assert routing["configId"] == "c1"
 
+    def test_members_of_a_routers_list(self, service: Service) -> None:
+        service.ask("POST", "/v1/generate/video", {"configId": "c1", "input": {}})
+        page = service.ask("GET", "/v1/routers?limit=50").body
+        assert set(page) == {"data", "nextCursor"}
+        (router,) = page["data"]
+        assert set(router) == {
+            "id", "slug", "name", "description", "createdAt", "updatedAt", "version", "settings",
+        }  # fmt: skip
+        page = service.ask("GET", f"/v1/routers/{router['id']}/requests?limit=50").body
+        assert set(page["data"][0]) == {
+            "id", "requestId", "createdAt", "status", "taskId", "model", "provider", "estimatedCredits", "reason",
+            "reasonCode", "emptiedBy", "pipeline",
+        }  # fmt: skip
+
     @pytest.mark.parametrize("row", CREATES, ids=name)
     def test_without_a_key_nothing_is_made(self, service: Service, row: Any) -> None:
         gateway, method, path, body, headers = row

@@ -18,6 +18,7 @@ from airflow_runway.core.journal.submission import (
     Refuse,
     Remote,
     Reuse,
+    Search,
     Submit,
     TryLater,
     decide,
@@ -33,6 +34,7 @@ RECORDED = {
     "nothing": [None],
     "unreadable": [UNREADABLE],
     "intent": [replace(RECORD, phase=Phase.INTENT, runway_task_id="")],
+    "traceable": [replace(RECORD, phase=Phase.INTENT, runway_task_id="", router="film", taken_until=9.0)],
     "named": [NAMED],
     "refused": [replace(NAMED, refused=True)],
     "accepted": [
@@ -46,7 +48,7 @@ RECORDED = {
     ],
     "lost": [replace(CLOSED, outcome="lost")],
 }
-POLICIES = list(itertools.product(["fail", "resubmit"], ["reuse", "regenerate"]))
+POLICIES = list(itertools.product(["fail", "resubmit", "recover"], ["reuse", "regenerate"]))
 ALL = list(
     itertools.product(
         RECORDED,
@@ -102,11 +104,15 @@ def decided(record, request, cleared, remote, account, policy, mapped):
         remote=Remote(remote),
         account=AccountMatch(account),
         mapped=mapped == "yes",
-        policy=Policy(resubmit_ambiguous=policy[0] == "resubmit", regenerate=policy[1] == "regenerate"),
+        policy=Policy(
+            resubmit_ambiguous=policy[0] == "resubmit",
+            recover_ambiguous=policy[0] == "recover",
+            regenerate=policy[1] == "regenerate",
+        ),
     )
 
 
-def in_words(decision):
+def in_words(decision):  # noqa: C901 - one line per decision
     match decision:
         case Submit(replaces="", leaves=""):
             return "submit"
@@ -120,6 +126,8 @@ def in_words(decision):
             return "reuse"
         case Look():
             return "look"
+        case Search():
+            return "search"
         case Refuse():
             return "refuse"
         case TryLater():
@@ -130,7 +138,7 @@ def in_words(decision):
 
 
 def test_the_table_of_the_docstring_is_what_happens():
-    """Over all combinations: 2,304 cases, several records for some of the words."""
+    """Over all combinations: 7,776 cases, several records for some of the words."""
     for case in ALL:
         for record in RECORDED[case[0]]:
             assert in_words(decided(record, *case[1:])) == row_of(*case)[-1], (record, case)
@@ -144,7 +152,7 @@ def test_the_decision_names_the_record_that_it_is_about():
     for case in ALL:
         for record in RECORDED[case[0]]:
             decision = decided(record, "same", *case[2:])
-            if isinstance(decision, Look | Reattach | Reuse | Refuse | Elsewhere):
+            if isinstance(decision, Look | Reattach | Reuse | Search | Refuse | Elsewhere):
                 assert decision.record == record
 
 

@@ -1,0 +1,256 @@
+"""A create that asks a router: noted beside those of others, and looked for in the router's list when it was lost.
+
+What follows from what is found is decided by :mod:`airflow_runway.core.journal.evidence`. Nothing here
+sends a create.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_runway.core.journal.evidence import (
+    LONGEST_PREPARATION,
+    Adopt,
+    Found,
+    LeaveToPerson,
+    LookLater,
+    Others,
+    closes_at,
+    judge,
+    over_at,
+    unheld,
+    window_of,
+)
+from airflow_runway.core.protocol.routers import router_of
+from airflow_runway.exceptions import (
+    RunwayAmbiguousSubmissionError,
+    RunwayError,
+    RunwayEvidencePendingError,
+    RunwayJournalError,
+)
+from airflow_runway.operators._evidence import clock, evidence, lost_answer, never_answered
+from airflow_runway.stores.files import JournalFolderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_runway.core.journal.submission import Policy, Record
+    from airflow_runway.core.protocol.routers import RoutedRequest
+    from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.stores.routers import RouterNotes
+    from airflow_runway.stores.submission import SubmissionStore
+    from airflow_runway.telemetry import Log
+
+
+class RouterEvidence:
+    """Notes, and finds, the submissions of one task through a router; does nothing for others.
+
+    :param hook: the connection.
+    :param store: the task's journal.
+    :param log: the task's log.
+    """
+
+    def __init__(self, hook: SubmittingHook, store: SubmissionStore, log: Log) -> None:
+        self._hook, self._store, self._log = hook, store, log
+
+    def traceable(self, intent: Record, payload: Mapping[str, object]) -> Record:
+        """An intent with the router that it asks, if it asks one.
+
+        :param intent: before it is written.
+        :param payload: the JSON body, as it can be sent.
+        :raises RunwayConfigurationError: the journal folder is configured wrongly; nothing was sent.
+        """
+        slug = router_of(self._hook.settings.gateway, intent.route, payload)
+        if not slug:
+            return intent
+        self._store.router_notes(slug)
+        longest = LONGEST_PREPARATION + self._hook.longest_create(intent.route, payload)
+        return replace(intent, router=slug, taken_until=intent.sent_at + longest)
+
+    def begin(self, record: Record) -> None:
+        """Note a submission, as the last thing before its POST.
+
+        :param record: the intent, which is written.
+        :raises RunwayJournalError: it could not be made sure that others see it in time; nothing may be sent.
+        """
+        notes = self._notes(record)
+        if notes is not None:
+            try:
+                notes.intend(record)
+            except Exception as error:
+                raise RunwayJournalError(
+                    f"The journal folder could not be written ({type(error).__name__}), so nothing was sent and "
+                    "nothing was charged. A retry tries again."
+                ) from error
+        late = time.time() - record.sent_at
+        if record.router and late > LONGEST_PREPARATION:
+            raise RunwayJournalError(
+                f"Writing down that a request is about to be sent took {late:.0f} s, and a generation that is made "
+                "now could not be told from others by its time. Nothing was sent and nothing was charged. A retry "
+                "tries again."
+            )
+
+    def held(self, record: Record) -> None:
+        """Note that a submission was accepted.
+
+        :param record: of the submission, with the id.
+        """
+        self._note(record, lambda notes: notes.hold(record, record.runway_task_id))
+
+    def refused(self, record: Record) -> None:
+        """Note that a submission was provably not accepted.
+
+        :param record: of the submission.
+        """
+        self._note(record, lambda notes: notes.void(record))
+
+    def _note(self, record: Record, write: Callable[[RouterNotes], None]) -> None:
+        notes = self._notes(record)
+        if notes is None:
+            return
+        try:
+            write(notes)
+        except Exception as error:
+            # Others take it for an open one and adopt nothing of its time: annoying, and safe.
+            self._log.warning(
+                "What became of a request to router %s is not noted (%s).",
+                record.router,
+                type(error).__name__,
+            )
+
+    def _notes(self, record: Record) -> RouterNotes | None:
+        return self._store.router_notes(record.router)
+
+    def lost_now(
+        self,
+        error: RunwayAmbiguousSubmissionError,
+        record: Record,
+        payload: Mapping[str, object],
+        policy: Policy,
+    ) -> RunwayError:
+        """The error of the try that got no usable answer, with what can be known.
+
+        :param error: what happened to the request.
+        :param record: the open intent.
+        :param payload: the JSON body.
+        :param policy: the author's wishes.
+        """
+        if error.runway_task_id:
+            return error
+        # Where nothing keeps the intent, the next try would find none, and would submit again.
+        if not (record.router and policy.recover_ambiguous and self._store.is_kept):
+            return RunwayAmbiguousSubmissionError(
+                f"{error} {evidence(self._hook, record, payload, self._store.folder)}"
+            )
+        return RunwayEvidencePendingError(
+            f"{error} The list of requests to router {record.router!r} may name it, for certain from "
+            f"{clock(closes_at(record))} on: a retry sends nothing, looks there, and takes the generation up if "
+            f"it can be told. From {clock(over_at(record, policy.evidence_timeout))} on it is left to a person.",
+            retry_after=max(0.0, closes_at(record) - time.time()),
+        )
+
+    def find(self, record: Record, payload: Mapping[str, object], policy: Policy) -> RoutedRequest:
+        """The generation of a lost answer, claimed.
+
+        :param record: the open intent.
+        :param payload: the JSON body.
+        :param policy: the author's wishes.
+        :raises RunwayEvidencePendingError: it cannot be told yet; nothing was sent.
+        :raises RunwayAmbiguousSubmissionError: it cannot be told; nothing was sent.
+        """
+        now = time.time()
+        found = self._found(record)
+        verdict = judge(record, found, now=now, evidence_timeout=policy.evidence_timeout)
+        if isinstance(verdict, Adopt):
+            try:
+                if self._claimed(record, verdict.generation.runway_task_id):
+                    return verdict.generation
+                found = replace(found, trouble="somebody else was quicker to claim it", known=None)
+            except JournalFolderError as error:
+                found = replace(found, trouble=str(error), known=None)
+            # As if it had not been there: of others nothing is known now.
+            verdict = judge(
+                record,
+                replace(found, others=Others.UNKNOWN),
+                now=now,
+                evidence_timeout=policy.evidence_timeout,
+            )
+        told = _told(record, found)
+        if isinstance(verdict, LookLater):
+            raise RunwayEvidencePendingError(
+                f"{never_answered(self._hook, record)} {told} None is taken for this task's yet. A retry looks again"
+                + (
+                    ""
+                    if verdict.after is None
+                    else f"; the list is certain from {clock(closes_at(record))} on"
+                )
+                + f". From {clock(over_at(record, policy.evidence_timeout))} on it is left to a person.",
+                retry_after=verdict.after,
+            )
+        assert isinstance(verdict, LeaveToPerson)  # noqa: S101 - for the type checker
+        left = lost_answer(self._hook, record, payload, self._store.folder)
+        raise RunwayAmbiguousSubmissionError(f"{left} {told} None is taken for this task's.")
+
+    def _claimed(self, record: Record, runway_task_id: str) -> bool:
+        notes = self._notes(record)
+        return notes is not None and notes.claim(record, runway_task_id)
+
+    def _found(self, record: Record) -> Found:
+        window = window_of(record.sent_at, record.taken_until)
+        try:
+            # The list first: whatever is in it was noted before.
+            listed = self._hook.router_requests(record.router, window.begins)
+        except RunwayError as error:
+            return Found(None, trouble=str(error))
+        notes = self._notes(record)
+        if notes is None:
+            return Found(unheld(listed, window, ()))
+        try:
+            noted = notes.of(record)
+            names = {request.runway_task_id for request in listed if window.holds(request.created_at)} - {""}
+            held = {name for name in names if noted.holds(name) or notes.is_claimed(record, name)}
+        except JournalFolderError as error:
+            return Found(unheld(listed, window, ()), trouble=str(error))
+        others = Others.OPEN if noted.others_open else Others.NONE
+        return Found(
+            unheld(listed, window, held),
+            others if noted.is_noted else Others.UNKNOWN,
+            known=next((one for one in listed if noted.is_own(one.runway_task_id)), None),
+            others_open=noted.others_open,
+            has_journal=True,
+        )
+
+
+def _told(record: Record, found: Found) -> str:
+    """What was found, for the person on call."""
+    window = window_of(record.sent_at, record.taken_until)
+    when = f"between {clock(window.begins)} and {clock(window.ends)}"
+    parts = []
+    if found.generations is None:
+        parts.append(f"The list of requests to router {record.router!r} could not be read: {found.trouble}")
+    elif found.generations:
+        named = "; ".join(map(_in_words, found.generations))
+        parts.append(f"Router {record.router!r} lists {when}, of nobody that is known: {named}.")
+    else:
+        parts.append(f"Router {record.router!r} lists no generation {when} that is not somebody else's.")
+    if found.generations is not None and found.trouble:
+        parts.append(f"What others hold of them is not known: {found.trouble}.")
+    elif found.others_open:
+        parts.append(
+            f"{found.others_open} other submission(s) through this router were not answered either in that time, so "
+            "nobody can tell whose it is."
+        )
+    elif found.generations is not None and not found.has_journal:
+        parts.append("Without a journal folder ([runway] journal) nobody can tell whose it is.")
+    elif found.others is Others.UNKNOWN and found.generations is not None:
+        parts.append("The journal folder does not hold this submission, so nobody can tell whose it is.")
+    return " ".join(parts)
+
+
+def _in_words(one: RoutedRequest) -> str:
+    told = f"Runway task {one.runway_task_id}" if one.runway_task_id else "a generation whose id is not told"
+    model = f"{one.model}, " if one.model else ""
+    cost = "cost not told" if one.estimated_credits is None else f"at most {one.estimated_credits:g} credits"
+    return f"{told} ({model}{cost}, {clock(one.created_at)})"
