@@ -71,6 +71,7 @@ class BatchTries:
         self.log = Log()
         self.fields = {"requests": prompts("a", "b", "c"), "on_partial_failure": "succeed", **fields}
         self.max_tries, self.now = 3, 1_000_000.0
+        self.gateway.clock = lambda: self.now
         self.triggers = []
 
     def operator(self, **fields):

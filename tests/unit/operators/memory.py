@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -130,9 +129,10 @@ class MemoryGateway:
     _account: str = ""
     posts: int = 0
     reads_fail: int = 0
-    #: How many reads of each generation do not show it yet.
-    shows_after: int = 0
-    _shown: Counter[str] = field(default_factory=Counter)
+    #: Seconds after which a generation is shown to those who read it, and the clock for that.
+    shows_after: float = 0.0
+    clock: Callable[[], float] = lambda: 0.0
+    _accepted_at: dict[str, float] = field(default_factory=dict)
     estimate: float | None = 25.0
     #: What a generation that ended is said to have cost.
     cost: float | None = None
@@ -186,8 +186,8 @@ class MemoryGateway:
         return _says({"id": runway_task_id, "status": status, **more})
 
     def _shows(self, runway_task_id):
-        self._shown[runway_task_id] += 1
-        return self._shown[runway_task_id] > self.shows_after
+        accepted_at = self._accepted_at.get(runway_task_id)
+        return accepted_at is None or self.clock() - accepted_at >= self.shows_after
 
     def _create(self):
         self.posts += 1
@@ -206,6 +206,7 @@ class MemoryGateway:
         runway_task_id = f"t{len(self.tasks) + 1}"
         self.tasks[runway_task_id] = "RUNNING"
         self.owners[runway_task_id] = self._account
+        self._accepted_at[runway_task_id] = self.clock()
         if fault == "drop after accept":
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         if fault == "502 after accept":

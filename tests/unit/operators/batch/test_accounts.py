@@ -157,9 +157,10 @@ class TestAGatewayThatHidesWhatItDoesNotKnow:
 
     def test_what_is_too_young_to_be_shown_is_not_taken_for_cancelled(self, batch, monkeypatch):
         one = batch(max_credits=20, requests=prompts("a"))
-        one.gateway.shows_after = 1
+        one.gateway.shows_after = 60
         trigger = one.begin()
         assert (trigger.runway_task_ids, one.gateway.deleted) == (["t1"], [])
+        one.now += 60
         one.gateway.finish(["t1"])
         assert one.go_on(trigger)["succeeded"] == 1
         one.clear()
