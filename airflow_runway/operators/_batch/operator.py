@@ -219,7 +219,7 @@ class RunwayBatchOperator(StoppableBatch):
         deadline = store.header.began_at + self.timeout
         report.tell_progress()
         if phase.result.trouble is None:
-            phase.submit(deadline)
+            self._submit(phase, report, deadline)
         if phase.stopped:
             self._end_stopped(phase)
         if isinstance(phase.result.trouble, RunwayReadRefusedError):
