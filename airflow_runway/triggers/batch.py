@@ -127,8 +127,7 @@ class RunwayBatchTrigger(CancelsOnKill):
         for runway_task_id in self.runway_task_ids:
             wait = Wait(runway_task_id, self.deadline, self.poll_interval)
             running_for = self._began_at - self._sent_at(runway_task_id)
-            # What is seen to have ended before it may be told would leave the others, seen just before they end,
-            # for another deferral.
+            # What was looked at just before an event may come, and then ends, would be left for another deferral.
             after = first_look(
                 wait, chance=self._chance, running_for=running_for, not_before=SHORTEST_ABSENCE
             )
@@ -160,7 +159,7 @@ class RunwayBatchTrigger(CancelsOnKill):
             self._looked(watch, *found)
             if self._ended and self.linger and not lingers:
                 lingers = True
-                fires_at = min(fires_at or float("inf"), clock.wall() + self._linger())
+                fires_at = min(fires_at or inf, clock.wall() + self._linger())
             if self.enough and len(self._ended) >= self.enough:
                 return
             if clock.now() - told_at >= _LINES_APART:

@@ -32,6 +32,6 @@ def test_the_command_lists_them():
         cwd=ROOT,
         check=True,
     )
-    assert {"polls", "triggerer", "noticing", "parsing", "campaign", "transfer", "sizing"} <= set(
+    assert {"polls", "triggerer", "noticing", "parsing", "campaign", "batch", "transfer", "sizing"} <= set(
         done.stdout.split()
     )

@@ -126,26 +126,33 @@ class BatchSteps(RunwayOperatorBase):
         return BatchReport(options, self.hook, context, phase, self.log)
 
     def _submit(self, phase: BatchPhase, report: BatchReport, deadline: float) -> None:
-        """Submit, and look what has ended meanwhile and makes room: no worker leaves while there is work for it.
-
-        Where generations have ended in this phase, more may be about to: it waits a few seconds for them, much less
-        than a deferral takes.
-        """
-        until, looked_at = min(time.time() + LONGEST_PHASE, deadline), dict[str, float]()
+        """Submit, and look what has ended meanwhile and makes room: no worker leaves while there is work for it."""
+        now = time.time()
+        until = min(now + LONGEST_PHASE, deadline)
+        # What runs was looked at just before, by the trigger or when the try began.
+        looked_at = {item.runway_task_id: now for item in phase.running()}
         phase.submit(deadline)
         rounds = 0
-        while self._is_full(phase) and time.time() < until:
-            if not self._has_ended(phase, looked_at):
-                if not phase.result.has_ended:
-                    break
-                self._pause(SHORTEST_INTERVAL)
-                if not (self._is_full(phase) and self._has_ended(phase, looked_at)):
-                    break
+        while self._is_full(phase) and time.time() < until and self._finds_room(phase, looked_at):
             rounds += 1
             phase.submit(deadline)
         if rounds:
             report.tell_progress()
             report.save()
+
+    def _finds_room(self, phase: BatchPhase, looked_at: dict[str, float]) -> bool:
+        """Whether anything has ended, or does so within a few seconds, much less than a deferral takes.
+
+        It waits only where generations have ended in this phase: then more may be about to.
+
+        :param looked_at: when each was looked at, wall clock; kept up to date.
+        """
+        if self._look_at_the_oldest(phase, looked_at):
+            return True
+        if not phase.result.has_ended:
+            return False
+        self._pause(SHORTEST_INTERVAL)
+        return self._is_full(phase) and self._look_at_the_oldest(phase, looked_at)
 
     def _pause(self, seconds: float) -> None:
         """Wait in the worker, unless the task is told to stop.
@@ -162,13 +169,12 @@ class BatchSteps(RunwayOperatorBase):
         in_the_way = phase.stopped or result.trouble is not None or result.pause is not None
         return result.stop_reason is StopReason.IN_FLIGHT and not in_the_way
 
-    def _has_ended(self, phase: BatchPhase, looked_at: dict[str, float]) -> bool:
-        """Whether anything has ended since; it is settled then.
+    def _look_at_the_oldest(self, phase: BatchPhase, looked_at: dict[str, float]) -> bool:
+        """Settle what has ended of the oldest; whether anything has.
 
-        The oldest are read, a few at once: of thousands that run, few are read in vain. None is read that was sent,
-        or read here, a moment ago.
+        A few at once: of thousands that run, few are read in vain. None is read that was sent, or read, a moment ago.
 
-        :param looked_at: when each was read here, wall clock; kept up to date.
+        :param looked_at: see :meth:`_finds_room`.
         """
         now = time.time()
         due = [
