@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from unit.operators.batch_tries import prompts
 
+from airflow_runway.core.journal.item import State
 from airflow_runway.core.limits import SHORTEST_INTERVAL
 from airflow_runway.exceptions import RunwayStoppedError
 from airflow_runway.hooks import _transport
 from airflow_runway.operators._batch.phase import BatchPhase
+from airflow_runway.operators._batch.report import BatchReport
 from airflow_runway.operators._batch.steps import LONGEST_PHASE, LOOKED_AT_TOGETHER, BatchSteps
 
 
@@ -21,6 +23,10 @@ def timed(batch, monkeypatch):
         one.created, one.reads = {}, []
 
         def send(session, settings, call):
+            with one.gateway.lock:
+                return answer(session, settings, call)
+
+        def answer(session, settings, call):
             for runway_task_id, at in one.created.items():
                 if one.now >= at + generation:
                     one.gateway.finish([runway_task_id])
@@ -67,13 +73,33 @@ def test_it_leaves_when_nothing_has_ended(timed):
     assert [read for _, read in one.reads] == ["t1", "t2", "t3", "t4", "t5", "t6"]
 
 
-def test_it_never_reads_one_twice_within_five_seconds(timed):
-    one = timed(30.0, requests=many(200), max_in_flight=40)
-    one.begin()
+@pytest.mark.parametrize(
+    ("generation", "most"), [(30.0, 40), (20.0, 25), (8.0, 10), (11.0, 10), (10.0, 5), (3.0, 5)]
+)
+def test_it_never_reads_one_twice_within_five_seconds(timed, generation, most):
+    one = timed(generation, requests=many(120), max_in_flight=most)
+    trigger = one.begin()
+    one.now += 12.0
+    ended = [read for read in trigger.runway_task_ids if one.now >= one.created[read] + generation]
+    began, settled = one.now, len(one.reads)
+    one.go_on(trigger, ended)
     last = {}
     for at, read in one.reads:
-        assert at - last.get(read, 0.0) >= 5
+        assert at - last.get(read, one.created[read]) >= 5
         last[read] = at
+    # What the trigger looked at just before, and did not see to have ended, is left alone as long.
+    assert all(at >= began + 5 for at, read in one.reads[settled:] if read not in ended)
+
+
+def test_what_the_trigger_looked_at_just_before_is_left_alone_as_long(timed):
+    one = timed(60.0, requests=many(60), max_in_flight=10)
+    trigger = one.begin()
+    one.now += 60.0  # all have ended, but the trigger was in time for one
+    began, settled = one.now, len(one.reads)
+    one.go_on(trigger, ["t1"])
+    assert one.reads[settled] == (began, "t1")
+    assert one.reads[settled + 1][0] >= began + 5
+    assert one.gateway.charges >= 20
 
 
 def test_of_many_that_run_few_are_read_in_vain(timed):
@@ -94,6 +120,27 @@ def test_a_gateway_that_takes_no_more_is_not_read_for_room(timed):
     trigger = one.begin()
     assert (one.gateway.charges, one.reads) == (5, [])
     assert trigger.resume_at is not None
+
+
+def test_nor_if_it_says_so_when_all_places_are_taken(timed):
+    one = timed(3.0, 3.0, requests=many(30), max_in_flight=5, submissions_at_once=4)
+    one.gateway.taken_today = 4
+    trigger = one.begin()
+    assert (one.gateway.charges, one.reads) == (4, [])
+    assert trigger.resume_at is not None
+
+
+def test_what_ended_in_the_meantime_is_saved_before_it_leaves(timed, monkeypatch, tmp_path):
+    one = timed(8.0, requests=many(60), max_in_flight=10, destination=f"file://{tmp_path}")
+    to_be_saved = []
+
+    def save(report):
+        to_be_saved.append(sum(item.state is State.UNSAVED for item in report._phase.items()))
+
+    monkeypatch.setattr(BatchReport, "save", save)
+    trigger = one.begin()
+    # Once when it begins, and once when all places are taken again: not while they are free.
+    assert to_be_saved == [0, 60 - len(trigger.runway_task_ids)]
 
 
 def test_trouble_with_a_read_ends_nothing_and_keeps_nobody(timed):

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import json
+import random
+from pathlib import Path
 
 import pytest
 from unit.clocks import SteppedClock
@@ -19,6 +21,7 @@ from airflow_runway.triggers import _task_instance
 from airflow_runway.triggers._poll_hub import PollHub
 from airflow_runway.triggers.batch import LAST_ROUND, RunwayBatchTrigger
 
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "0.1.0"
 #: What a stepped clock shows at first.
 NOW = 1_001_000.0
 
@@ -193,6 +196,9 @@ class TestWhenAWorkerComesAnyway:
             for one in ids:
                 times = times_of(gateway, one)
                 assert all(later - at >= 5 for at, later in itertools.pairwise(times))
+            # Nor is it waited for until it may be.
+            seen_at = times_of(gateway, "t0")[-1]
+            assert gateway.clock.wall() <= seen_at + 1.5
 
     async def test_a_look_that_hangs_holds_it_up_for_a_few_seconds_only(self, gateway):
         ids = ["t1", "t2", "t3"]
@@ -224,11 +230,40 @@ class TestWhenAWorkerComesAnyway:
         event = await event_of(trigger(gateway, ["t1", "t2"], resume_at=NOW + 60, poll_interval=600))
         assert set(event["ended"]) == {"t1"}
 
+    async def test_a_time_that_comes_too_early_for_an_event_is_made_use_of(self, gateway):
+        gateway.ends = {"t1": NOW + 8, "t2": NOW + 3000}
+        event = await event_of(trigger(gateway, ["t1", "t2"], resume_at=NOW + 1, poll_interval=600))
+        assert set(event["ended"]) == {"t1"}
+        assert gateway.clock.wall() <= NOW + 11.5
+
     async def test_trouble_in_the_last_look_ends_nothing(self, gateway):
         gateway.ends, gateway.bears = {"t1": NOW + 20, "t2": NOW + 20}, 1
         event = await event_of(trigger(gateway, ["t1", "t2"], resume_at=NOW + 15, poll_interval=600))
         assert set(event["ended"]) <= {"t1", "t2"}
         assert all(error is None for error in event["ended"].values())
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_whatever_has_ended_a_moment_before_is_told(gateway, seed):
+    chance = random.Random(seed)
+    ids = [f"t{number}" for number in range(chance.randint(1, 40))]
+    gateway.ends = {one: NOW + chance.uniform(-20, 90) for one in ids}
+    gateway.status = {one: "FAILED" for one in ids if chance.random() < 0.2}
+    built = trigger(
+        gateway,
+        ids,
+        enough=chance.choice([0, 1, 2, len(ids) // 4, len(ids)]),
+        linger=chance.choice([0, 5, 300]),
+        linger_share=chance.choice([0, 0.25]),
+        resume_at=chance.choice([None, NOW + 3, NOW + 40]),
+        poll_interval=chance.choice([5, 10, 60]),
+        sent_at=[NOW - chance.uniform(0, 100) for _ in ids],
+    )
+    event, now = await event_of(built), gateway.clock.wall()
+    assert now >= NOW + 10
+    assert {one for one, end in gateway.ends.items() if end <= now - 6} <= set(event["ended"])
+    assert set(event["ended"]) <= {one for one, end in gateway.ends.items() if end <= now}
+    assert set(event["ended"].values()) <= {None}
 
 
 class TestAfterADeferral:
@@ -311,6 +346,14 @@ async def test_a_triggerer_that_restarts_at_any_time_loses_nothing(gateway, seco
     again._clock = gateway.clock
     assert set((await event_of(again))["ended"]) == {"t1", "t2"}
     assert gateway.clock.timers <= 2
+
+
+async def test_what_0_1_0_stored_waits_on(gateway):
+    stored = json.loads((FIXTURES / "batch_deferred.json").read_text())["trigger"]["kwargs"]
+    gateway.ends = {"t1": NOW + 20, "t2": NOW + 3000}
+    built = RunwayBatchTrigger(**stored)
+    built._clock = gateway.clock
+    assert await event_of(built) == {"ended": {"t1": None}, "pauses": 0}
 
 
 async def test_in_the_database_there_are_ids_times_and_numbers(gateway):
