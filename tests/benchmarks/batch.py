@@ -3,8 +3,8 @@
 On a real Airflow (LocalExecutor with four slots, SQLite) with the emulator as the gateway; nothing is saved. The
 ideal is ``clips / max_in_flight``, rounded up, times the seconds of a generation: no create, no look and no Airflow
 takes any time. Wall clock is that of the Dag run, from its trigger to its end. A create takes ``--create`` seconds,
-as a real gateway's does; the generation begins with it. The large cases are run with several creates at once, and,
-with ``--default``, with one at a time as well.
+as a real gateway's does; the generation begins with it. The large cases are run with four creates at once, for which
+their goal is, and with the default of one, which alone takes a second per clip.
 
 Beside it: worker starts and CPU (:mod:`tests.benchmarks.dag_runs`); seconds before the first create and after the
 last end; the mean share of ``max_in_flight`` that ran in between; and for how long the task was in a worker, and
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from tests.benchmarks.dag_runs import Cost, DagRuns
 
 HELP = "a batch with max_in_flight against its ideal: wall clock, worker starts, CPU"
-#: Creates under way at once in the large cases, where it is not the default of 1.
-_AT_ONCE = 4
 #: Clips from which a case is a large one.
 _LARGE = 100
 
@@ -50,9 +48,8 @@ class Case:
     @classmethod
     def parse(cls, text: str) -> Case:
         """The case in ``CLIPS,IN_FLIGHT,SECONDS[,AT_ONCE]``."""
-        clips, in_flight, generation, *more = text.split(",")
-        at_once = int(more[0]) if more else _AT_ONCE if int(clips) >= _LARGE else 1
-        return cls(int(clips), int(in_flight), float(generation), at_once)
+        clips, in_flight, generation, *at_once = text.split(",")
+        return cls(int(clips), int(in_flight), float(generation), *map(int, at_once))
 
     @property
     def dag_id(self) -> str:
@@ -65,12 +62,14 @@ class Case:
         return math.ceil(self.clips / self.in_flight) * self.generation
 
     @property
-    def goal(self) -> float:
-        """How often the ideal it may take, on an otherwise idle machine."""
-        return 1.5 if self.clips >= _LARGE else 2.5
+    def goal(self) -> float | None:
+        """How often the ideal it may take, on an otherwise idle machine; ``None`` = there is no goal."""
+        if self.clips < _LARGE:
+            return 2.5
+        return 1.5 if self.at_once > 1 else None
 
 
-CASES = ("12,5,10", "30,5,10", "100,20,45", "1000,100,45")
+CASES = ("12,5,10", "30,5,10", "100,20,45,4", "100,20,45", "1000,100,45,4", "1000,100,45")
 _FIRST = Case(2, 1, 1.0)
 COLUMNS = (
     "clips", "in flight", "generation, s", "creates at once", "wall, s", "ideal, s", "ratio", "goal", "worker starts",
@@ -82,20 +81,14 @@ COLUMNS = (
 def options(parser) -> None:
     parser.add_argument(
         "--cases", nargs="+", type=Case.parse, default=[Case.parse(text) for text in CASES],
-        help=f"CLIPS,IN_FLIGHT,SECONDS[,CREATES_AT_ONCE]; the last is 1, from {_LARGE} clips on {_AT_ONCE}",
+        help=f"CLIPS,IN_FLIGHT,SECONDS[,CREATES_AT_ONCE]; default: {' '.join(CASES)}",
     )  # fmt: skip
-    parser.add_argument(
-        "--default", action="store_true", help="the large cases with one create at a time as well"
-    )
     parser.add_argument("--create", type=float, default=1.0, help="seconds that a create takes")
     heartbeat_option(parser, 5)
 
 
 def run(args) -> None:
-    cases = list(args.cases)
-    if args.default:
-        cases += [Case(one.clips, one.in_flight, one.generation) for one in cases if one.at_once > 1]
-    every = [_FIRST, *cases]
+    every = [_FIRST, *args.cases]
     beside = {"cases.json": json.dumps([_as_json(case) for case in every])}
     beside |= {_list_of(case): _requests(case.clips) for case in every}
     with dag_runs("batches.py", heartbeat=args.heartbeat, beside=beside) as runs:
@@ -103,7 +96,7 @@ def run(args) -> None:
         runs.run(_FIRST.dag_id, _FIRST.clips)
         _slow_down_creates(runs, args.create)
         runs.rest()
-        rows = [_row(case, _measured(runs, case)) for case in cases]
+        rows = [_row(case, _measured(runs, case)) for case in args.cases]
     table("RunwayBatchOperator against its ideal", COLUMNS, rows)
 
 
@@ -168,7 +161,7 @@ def _row(case: Case, cost: Cost) -> list[object]:
         round(cost.seconds, 1),
         f"{case.ideal:g}",
         f"{cost.seconds / case.ideal:.2f}",
-        case.goal,
+        case.goal or "",
         cost.starts,
         round(cost.cpu, 1),
         round(first - cost.began, 1),
