@@ -29,7 +29,7 @@ _TYPE = "runway"
 _WIDTH = 88
 
 
-class _NotUsableError(Exception):
+class NotUsableError(Exception):
     """A sentence that says why nobody was asked."""
 
 
@@ -39,16 +39,16 @@ def run_check(conn_id: str) -> int:
     :param conn_id: its id.
     :returns: the exit code.
     """
-    with _quiet():
+    with quiet():
         try:
             return _checked(conn_id)
-        except _NotUsableError as error:
+        except NotUsableError as error:
             _complain(conn_id, "not checked", str(error))
             return NOT_ASKED
 
 
 def _checked(conn_id: str) -> int:
-    connection = _connection(conn_id)
+    connection = connection_of(conn_id)
 
     from airflow_runway.exceptions import RunwayConfigurationError, RunwayError, RunwayReadRefusedError
     from airflow_runway.hooks.runway import RunwayHook
@@ -57,7 +57,7 @@ def _checked(conn_id: str) -> int:
     try:
         settings = hook.use(connection)
     except RunwayConfigurationError as error:
-        raise _NotUsableError(str(error)) from None
+        raise NotUsableError(str(error)) from None
     code = ACCEPTED
     account: tuple[str, ...] = ()
     try:
@@ -79,24 +79,29 @@ def _checked(conn_id: str) -> int:
     return code
 
 
-def _connection(conn_id: str) -> Any:
+def connection_of(conn_id: str) -> Any:
+    """A connection of type ``runway``, looked up as Airflow's own commands do; within :func:`quiet`.
+
+    :param conn_id: its id.
+    :raises NotUsableError: there is none, or it cannot be looked up.
+    """
     try:
         from airflow.models.connection import Connection
     except ImportError as error:
-        raise _NotUsableError(
+        raise NotUsableError(
             f"Airflow cannot be imported ({error}). Run this where Airflow is installed."
         ) from None
     try:
         connection = Connection.get_connection_from_secrets(conn_id)
     except Exception as error:
         if type(error).__name__ != "AirflowNotFoundException":
-            raise _NotUsableError(
+            raise NotUsableError(
                 f"It could not be looked up: {type(error).__name__}: {redact(error, limit=200)}"
             ) from None
-        raise _NotUsableError(_missing(conn_id)) from None
+        raise NotUsableError(_missing(conn_id)) from None
     if connection.conn_type not in {_TYPE, "", None}:
         # Whatever lies in its password field is a secret of somebody else's.
-        raise _NotUsableError(
+        raise NotUsableError(
             f"It is of type {redact(connection.conn_type, limit=40)!r}, not {_TYPE!r}: its password was sent "
             "to nobody."
         )
@@ -145,7 +150,7 @@ def _say(text: str, indent: str = " " * 12, to: TextIO | None = None) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Airflow's own log lines and warnings left out, and its context put back."""
     before, disabled = os.environ.get(_CONTEXT), logging.root.manager.disable
     os.environ[_CONTEXT] = "server"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_runway import __version__
+from airflow_runway._recover.arguments import add_to, options_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: the exit code: 0 done, 1 failed, 2 wrong call, 130 interrupted.
     """
     options = _parser().parse_args(argv)
+    if options.command == "costs":
+        return _costs(options)
+    if options.command == "recover":
+        return _recover(options)
     return _check(options.conn_id) if options.command == "check" else _demo(options)
+
+
+def _recover(options: argparse.Namespace) -> int:
+    from airflow_runway._recover.command import run_recover
+
+    try:
+        return run_recover(options_in(options))
+    except KeyboardInterrupt:
+        print("airflow-runway recover: interrupted", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def _check(conn_id: str) -> int:
@@ -33,6 +49,20 @@ def _check(conn_id: str) -> int:
         return run_check(conn_id)
     except KeyboardInterrupt:
         print("airflow-runway check: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _costs(options: argparse.Namespace) -> int:
+    from airflow_runway._costs.command import CostOptions, run_costs
+
+    try:
+        return run_costs(
+            CostOptions(
+                options.by, options.form, options.dag, options.run, options.since, tuple(options.manifests)
+            )
+        )
+    except KeyboardInterrupt:
+        print("airflow-runway costs: interrupted", file=sys.stderr)
         return _INTERRUPTED
 
 
@@ -56,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_demo(commands)
+    _add_costs(commands)
     check = commands.add_parser(
         "check",
         help="ask a connection's gateway whether it accepts the key; free",
@@ -70,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CONN_ID",
         help="an Airflow connection of type runway (default: %(default)s)",
     )
+    add_to(commands)
     return parser
 
 
@@ -102,6 +134,41 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="length, 2 to 10 (default: 5)",
     )
     demo.add_argument("--keep", action="store_true", help="keep the Airflow home, its database and logs")
+
+
+def _add_costs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    costs = commands.add_parser(
+        "costs",
+        help="who spent what, from the journal folder and from manifests",
+        description="Sums up what generations cost, in credits, each counted once: from the journal folder that "
+        "Airflow's configuration names ([runway] journal), and from manifests. What was charged, what is only "
+        "estimated, and of how many generations the price is unknown are told apart. Asks no gateway. Exit code 0: "
+        "all counted; 1: something could not be understood, and is not counted; 2: nothing to count from.",
+    )
+    costs.add_argument("--dag", metavar="DAG_ID", help="of this Dag only")
+    costs.add_argument("--run", metavar="RUN_ID", help="of this run only")
+    costs.add_argument(
+        "--since", type=date.fromisoformat, metavar="DATE", help="sent on that day or later, UTC: 2026-11-01"
+    )
+    costs.add_argument(
+        "--by",
+        choices=("dag", "team", "model", "route", "day"),
+        default="dag",
+        help="what they are told apart by (default: %(default)s); days are of UTC",
+    )
+    costs.add_argument(
+        "--manifests",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a folder of saved files, or one manifest, as ObjectStoragePath takes it; may be given several times",
+    )
+    form = costs.add_mutually_exclusive_group()
+    for name in ("json", "csv"):
+        form.add_argument(
+            f"--{name}", dest="form", action="store_const", const=name, help=f"as {name.upper()}"
+        )
+    costs.set_defaults(form="table")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,44 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": ["airflow_runway.links.runway.RunwayTaskLink"],
         "connection-types": [_connection_type()],
+        "config": {"runway": _configuration()},
+    }
+
+
+def _configuration() -> dict[str, Any]:
+    return {
+        "description": "The Runway provider.",
+        "options": {
+            "journal": _option(
+                "Folder for what submitting tasks have sent, as ``ObjectStoragePath`` understands it; on ``file://`` "
+                "for one machine only. It is used where Airflow has no task state store (before 3.3), or empties it "
+                "(``[state_store] clear_on_success``), so that there too a retry never pays again. Empty: none.",
+                example="s3://aws_default@bucket/journal",
+            ),
+            "journal_namespace": _option(
+                "Folder in the journal for this Airflow alone, so that Dags and runs of the same name on two of them "
+                "never meet. Must be given on object storage.",
+                example="production",
+            ),
+            "journal_unsafe": _option(
+                "Use a store as a journal although it does not refuse to create a file that is there: two workers of "
+                "one task may then both submit, and pay.",
+                kind="boolean",
+                default="False",
+            ),
+        },
+    }
+
+
+def _option(
+    description: str, *, kind: str = "string", example: str | None = None, default: str = ""
+) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.2.0",
+        "type": kind,
+        "example": example,
+        "default": default,
     }
 
 

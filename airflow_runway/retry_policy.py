@@ -52,9 +52,9 @@ class RunwayRetryPolicy(RetryPolicy):
         """Airflow's question, asked in the worker after a failure.
 
         :param exception: what the task raised.
-        :param try_number: Airflow's.
-        :param max_tries: Airflow's.
-        :param context: Airflow's.
+        :param try_number: of the try that failed, from 1.
+        :param max_tries: how many retries the task has.
+        :param context: of the task.
         """
         if not isinstance(exception, RunwayError):
             return RetryDecision.default()

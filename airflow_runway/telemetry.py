@@ -9,6 +9,10 @@ Metrics go through Airflow's own statistics, and so to StatsD or OpenTelemetry a
 
 The last two are counted where a worker ends its wait: two sensors on one generation count it twice.
 
+Counters, and the span, have owners besides: ``dag_id``, ``task_id`` and, on Airflow 3.3 with teams, ``team_name``
+(:mod:`airflow_runway.core.owner`). The gauge has none: it is one level of a connection that all Dags share, and a
+StatsD without tags would keep that of the last owner alone.
+
 Nothing in here can make a task fail.
 """
 
@@ -21,6 +25,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.decisions import Finished
 
 if TYPE_CHECKING:
@@ -52,15 +57,29 @@ class Log(Protocol):
         """What needs somebody."""
 
 
+def owner_tags() -> dict[str, str]:
+    """Tags of the task that this worker runs; none outside of a task.
+
+    A triggerer runs for many at once: there :attr:`airflow_runway.core.owner.Owner.tags` come with the trigger.
+    """
+    try:
+        from airflow.sdk import get_current_context
+
+        owner = owner_of(get_current_context()["ti"])
+    except Exception:
+        return {}
+    return owner.tags if owner else {}
+
+
 def count(places: tuple[str, ...], name: str, amount: float = 1, **tags: str) -> None:
-    """Raise a counter of Airflow's.
+    """Raise a counter of Airflow's. In a worker it gets the tags of the task that runs.
 
     :param places: :data:`IN_TRIGGERER` or :data:`IN_WORKER`.
     :param name: e.g. ``runway.polls``.
     :param amount: by how much.
     :param tags: few and of few values.
     """
-    _emit(places, "incr", name, amount, tags)
+    _emit(places, "incr", name, amount, {**owner_tags(), **tags} if places is IN_WORKER else tags)
 
 
 def show(places: tuple[str, ...], name: str, value: float, **tags: str) -> None:
@@ -97,7 +116,7 @@ def _stats(places: tuple[str, ...]) -> Any:
 
 @contextmanager
 def span(name: str, **attributes: str) -> Iterator[Any]:
-    """A span below Airflow's own for this task; nothing where tracing is off or missing.
+    """A span below Airflow's own for this task, with its tags; nothing where tracing is off or missing.
 
     :param name: e.g. ``runway.submit``.
     :param attributes: what is known beforehand.
@@ -109,7 +128,10 @@ def span(name: str, **attributes: str) -> Iterator[Any]:
         return
     # An exception's text may quote the gateway, and span events are not masked: only its class is kept.
     with trace.get_tracer("airflow_runway").start_as_current_span(
-        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+        name,
+        attributes={**owner_tags(), **attributes},
+        record_exception=False,
+        set_status_on_exception=False,
     ) as current:
         try:
             yield current

@@ -39,3 +39,15 @@ def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
     clean = _KEY.sub(r"\1***", clean)
     clean = _BLANKS.sub(" ", clean).strip()
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def printable(text: str, *, limit: int = 60) -> str:
+    """Foreign text, fit for one line of a terminal: nothing in it moves the cursor, colours or turns what follows.
+
+    :param text: e.g. a name out of a file.
+    :param limit: the most characters to keep.
+    """
+    clean = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[: limit + 1]
+    )
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -22,7 +22,6 @@ _LABELS = {
 #: A line per step is news, a line per percent is noise.
 _PERCENT_STEP = 20
 #: The phases of a demo, in their order.
-PHASES = tuple(_LABELS)
 
 
 def progress_line(elapsed: float, phase: str, text: str) -> str:
@@ -89,7 +88,7 @@ class ProgressLines:
     def enter(self, phase: str, text: str = "") -> None:
         """End the current phase and begin one.
 
-        :param phase: one of :data:`PHASES`; the one that runs already may be named again.
+        :param phase: a word of :data:`_LABELS`; the one that runs already may be named again.
         :param text: printed unless empty.
         """
         now = self._clock()

@@ -66,7 +66,7 @@ def is_asked_for(value: object) -> bool:
 class Unwritten:
     """A journal that is read from Airflow's task state store and written nowhere.
 
-    :param store: Airflow's.
+    :param store: ``task_state_store`` of the task's context.
     """
 
     def __init__(self, store: Any) -> None:

@@ -52,7 +52,7 @@ def dry_run_of(
     """
     hook, safe = read_only(operator, context)
     hook.check_route(route)
-    dry = _DrySubmission(hook, SubmissionStore(safe), operator.look, operator.log)
+    dry = _DrySubmission(hook, SubmissionStore(safe, is_dry_run=True), operator.look, operator.log)
     found = dry.forecast(route, body, policy, max_credits)
     headline = _headline(found, operator.runway_conn_id, hook.settings.gateway.title)
     operator.log.info("%s", headline)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_runway.core.journal.submission import AccountMatch
+from airflow_runway.core.journal.submission import AccountMatch, Elsewhere
 from airflow_runway.exceptions import RunwayAmbiguousSubmissionError, RunwayJournalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_runway.core.journal.submission import Elsewhere, Record
+    from airflow_runway.core.journal.submission import Record
     from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.stores.folder import TaskFolder
 
 _ENTRY = 'this task\'s state entry "runway_submission"'
 
@@ -26,13 +28,14 @@ def clock(seconds: float) -> str:
 
 
 def lost_answer(
-    hook: SubmittingHook, record: Record, payload: Mapping[str, object]
+    hook: SubmittingHook, record: Record, payload: Mapping[str, object], folder: TaskFolder | None = None
 ) -> RunwayAmbiguousSubmissionError:
     """The error of a try that finds the lost answer of an earlier one.
 
     :param hook: the connection.
     :param record: the open intent.
     :param payload: the JSON body.
+    :param folder: the journal folder, where the journal is kept in one.
     """
     named = (
         f", but an error that names Runway task {record.runway_task_id}, which the gateway does not know"
@@ -42,17 +45,20 @@ def lost_answer(
     return RunwayAmbiguousSubmissionError(
         f"An earlier try of this task sent a request to {record.route} of {hook.settings.gateway.title} at "
         f"{clock(record.sent_at)} and never got to see the answer{named}: a generation may exist and may have been "
-        f"charged. Nothing was sent now. {evidence(hook, record, payload)}",
+        f"charged. Nothing was sent now. {evidence(hook, record, payload, folder)}",
         runway_task_id=record.runway_task_id,
     )
 
 
-def evidence(hook: SubmittingHook, record: Record, payload: Mapping[str, object]) -> str:
+def evidence(
+    hook: SubmittingHook, record: Record, payload: Mapping[str, object], folder: TaskFolder | None = None
+) -> str:
     """What can be known without an id, and what to do.
 
     :param hook: the connection.
     :param record: the open intent.
     :param payload: the JSON body.
+    :param folder: the journal folder, where the journal is kept in one.
     """
     parts = []
     now = hook.account_figures(payload.get("model")) if record.evidence else {}
@@ -66,18 +72,32 @@ def evidence(hook: SubmittingHook, record: Record, payload: Mapping[str, object]
         )
     if record.token:
         parts.append(f"A callback whose address holds {record.token} would carry its id.")
-    parts.append(
-        "To decide: look for it in the request history. If it is not there, clear this task with "
-        f'on_ambiguous_submit="resubmit", or delete {_ENTRY}, and it is sent again.'
-    )
+    parts.append(_to_decide(folder))
     return " ".join(parts)
 
 
-def elsewhere(hook: SubmittingHook, decision: Elsewhere) -> RunwayJournalError:
+def _to_decide(folder: TaskFolder | None) -> str:
+    if folder is None:
+        return (
+            "To decide: look for it in the request history. If it is not there, clear this task with "
+            f'on_ambiguous_submit="resubmit", or delete {_ENTRY}, and it is sent again.'
+        )
+    words = shlex.join(folder.task.words())
+    return (
+        "To decide: look for it in the request history. If it is there, run: airflow-runway recover attach ID "
+        f"{words}; if it is not: airflow-runway recover forget {words} --yes. Then clear this task: the first picks "
+        "it up and pays nothing, after the second it is sent again."
+    )
+
+
+def elsewhere(
+    hook: SubmittingHook, decision: Elsewhere, folder: TaskFolder | None = None
+) -> RunwayJournalError:
     """The error of a try that does not find the generation, on another account than accepted it.
 
     :param hook: the connection.
     :param decision: the record, and how the accounts differ.
+    :param folder: the journal folder, where the journal is kept in one.
     """
     record = decision.record
     accepted = f"Runway task {record.runway_task_id}, submitted at {clock(record.sent_at)} over connection "
@@ -100,15 +120,28 @@ def elsewhere(hook: SubmittingHook, decision: Elsewhere) -> RunwayJournalError:
     return RunwayJournalError(
         f"Nothing was sent and nothing was charged: {accepted}. It may run on and be charged there. A retry looks "
         "again: give the connection its earlier key and Base URL back until this task has ended. To give the "
-        f'generation up and pay for another one, clear this task with on_clear="regenerate", or delete {_ENTRY}.',
+        'generation up and pay for another one, clear this task with on_clear="regenerate"'
+        f"{f', or delete {_ENTRY}' if folder is None else ''}.",
         runway_task_id=record.runway_task_id,
     )
 
 
-def still_open(records: Iterable[Record]) -> str:
+def lost_elsewhere(hook: SubmittingHook, record: Record) -> RunwayJournalError | None:
+    """The error of a wait that does not find the generation, on another account than accepted it.
+
+    :param hook: the connection.
+    :param record: of the generation.
+    :returns: ``None`` on the account that accepted it, or where 0.1.0 did not note which that was.
+    """
+    account = hook.account.compared_with(record.account)
+    return elsewhere(hook, Elsewhere(record, account)) if account is AccountMatch.OTHER else None
+
+
+def still_open(records: Iterable[Record], folder: TaskFolder | None = None) -> str:
     """Lost answers, in words; empty where there are none.
 
     :param records: the open intents.
+    :param folder: the journal folder, where the journal is kept in one.
     """
     told = [
         f"to {record.route} at {clock(record.sent_at)}"
@@ -120,7 +153,7 @@ def still_open(records: Iterable[Record]) -> str:
         return ""
     return (
         f"Never answered, of earlier submissions by this task: {'; '.join(told)}. Each may exist and may have been "
-        f"charged. They are kept in {_ENTRY}."
+        f"charged. They are kept in {_ENTRY if folder is None else folder.url}."
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_runway import telemetry
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.accounts import SALT_BYTES
+from airflow_runway.core.journal.record import model_in
 from airflow_runway.core.journal.submission import (
     Elsewhere,
     History,
@@ -34,6 +35,7 @@ from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, elsewhere, evidence, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
+from airflow_runway.stores.files import JournalFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,19 +92,23 @@ class JournalledSubmission:
             request = self._hook.fingerprint(route, prepared.identity)
         found = history.matching(request) if isinstance(history, History) else history
         decision = self._decide(found, request, policy)
-        about = getattr(decision, "record", None)
-        told = still_open(record for record in records if record.is_open and record is not about)
+        about = None if isinstance(decision, Submit | TryLater) else decision.record
+        still = [record for record in records if record.is_open and record is not about]
+        told = still_open(still, self._store.folder)
         if told:
             self._log.warning("%s", told)
         self._tell_of_current(found)
         if isinstance(decision, TryLater):
+            if isinstance(self._store.trouble, RunwayConfigurationError):
+                raise self._store.trouble
+            why = f": {self._store.trouble}" if isinstance(self._store.trouble, JournalFolderError) else ""
             raise RunwayJournalError(
-                f"Nothing was sent and nothing was charged: {decision.reason}. A retry looks again."
+                f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
             )
         if isinstance(decision, Elsewhere):
-            raise elsewhere(self._hook, decision)
+            raise elsewhere(self._hook, decision, self._store.folder)
         if isinstance(decision, Refuse):
-            raise lost_answer(self._hook, decision.record, payload)
+            raise lost_answer(self._hook, decision.record, payload, self._store.folder)
         if isinstance(decision, Reattach | Reuse):
             return self._recovered(decision), False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; Look was answered above
@@ -225,6 +231,8 @@ class JournalledSubmission:
                 token=token,
                 account=self._hook.account.sealed(secrets.token_hex(SALT_BYTES)),
                 evidence=self._hook.account_figures(payload.get("model")) if self._store.is_kept else {},
+                model=model_in(payload),
+                team_name=self._store.owner.team_name if self._store.owner else "",
             )
         )
         try:
@@ -240,7 +248,7 @@ class JournalledSubmission:
                 self._log.error("The answer was an error that names Runway task %s.", error.runway_task_id)
                 self._store.put(runway_task_id=error.runway_task_id, refused=error.facts.refused)
                 raise
-            told = evidence(self._hook, self._recorded(), payload)
+            told = evidence(self._hook, self._recorded(), payload, self._store.folder)
             raise RunwayAmbiguousSubmissionError(f"{error} {told}") from None
         return self._accepted(submission)
 

@@ -24,6 +24,7 @@ from airflow_runway.exceptions import (
 )
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
+from airflow_runway.operators._evidence import lost_elsewhere
 from airflow_runway.operators._stoppable import StoppableSubmission
 from airflow_runway.stores.submission import SubmissionStore
 
@@ -208,12 +209,14 @@ class RunwaySubmitOperator(StoppableSubmission):
 
         :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
         """
-        self._runway_task_id = event["runway_task_id"]
         with self.journal(context) as store:
             store.load()
-            return self._ended(
-                context, store, lambda: super(RunwaySubmitOperator, self).execute_complete(context, event)
-            )
+            if record := store.record:
+                until, cancels = record.anchored_at + self.timeout, self.cancel_on_kill
+                event = self.own_event(event, record.runway_task_id, deadline=until, cancel_on_kill=cancels)
+            self._runway_task_id = event["runway_task_id"]
+            wait = super().execute_complete
+            return self._ended(context, store, lambda: wait(context, event))
 
     def deferral_expired(self, context: Context) -> TaskResult:
         """Our own time-out, which names the generation.
@@ -273,12 +276,21 @@ class RunwaySubmitOperator(StoppableSubmission):
         try:
             result = wait()
         except RunwayError as error:
+            if (
+                error.kind is ErrorKind.TASK_LOST
+                and store.record
+                and (there := lost_elsewhere(self.hook, store.record))
+            ):
+                # The connection changed during the wait: it is not gone, and its record stays as it is.
+                raise there from None
             if not self._is_recorded:
-                store.close(_OUTCOMES.get(error.kind, "error"))
+                store.close(
+                    _OUTCOMES.get(error.kind, "error"), error.task.cost_credits if error.task else None
+                )
             raise
         if store.record:
             self._push_credits(context, store.record, charged=result["cost_credits"])
-        store.close("succeeded")
+        store.close("succeeded", result["cost_credits"])
         return result
 
     def _push_credits(self, context: Context, record: Record, *, charged: float | None) -> None:

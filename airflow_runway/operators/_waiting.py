@@ -187,6 +187,31 @@ class WaitsForRunwayTask(RunwayOperatorBase):
             timeout=timedelta(seconds=left + DEFER_TIMEOUT_MARGIN),
         )
 
+    def own_event(
+        self, event: TaskEvent, runway_task_id: str, *, deadline: float, cancel_on_kill: bool = False
+    ) -> TaskEvent:
+        """The event, if it is this task's; else one that says nothing, so that its own generation is read.
+
+        SQLite uses the id of a deleted trigger again, and so an event can reach another task (airflow-facts §3).
+
+        :param event: what came.
+        :param runway_task_id: what this task waits for; empty = not known.
+        :param deadline: wall clock, seconds since the epoch.
+        :param cancel_on_kill: see :meth:`wait_deferred`.
+        """
+        told = event.get("runway_task_id")
+        if told == runway_task_id or (told and not runway_task_id):
+            return event
+        self.log.warning(
+            "An event of another task came (Runway task %s); this one waits for %s.", told, runway_task_id
+        )
+        return {
+            "runway_task_id": runway_task_id,
+            "deadline": deadline,
+            "cancel_on_kill": cancel_on_kill,
+            "error": None,
+        }
+
     def execute_complete(self, context: Context, event: TaskEvent) -> TaskResult:
         """Continue after the trigger fired: read the task for fresh links, whatever the event says.
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_runway.core.models import TaskResult
+    from airflow_runway.triggers._events import TaskEvent
 
 
 class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
@@ -117,6 +118,16 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             if not (self.reschedule and wait.seen and wait.unseen_looks):
                 return False
             self.pause(decision.after, wait)
+
+    def execute_complete(self, context: Context, event: TaskEvent) -> TaskResult:
+        """Continue after the trigger fired.
+
+        :param event: what the trigger tells, see ``airflow_runway.triggers._events``.
+        """
+        with runway_errors():
+            runway_task_id = checked_task_id(self.runway_task_id)
+        event = self.own_event(event, runway_task_id, deadline=time.time() + self.timeout)
+        return super().execute_complete(context, event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Airflow's way back into a deferred task.

@@ -17,7 +17,8 @@ from airflow_runway.core.journal.header import Header, NewerVersionError, read_h
 from airflow_runway.core.journal.item import ITEMS_PER_CHUNK, Item, State, read_item
 from airflow_runway.core.journal.pin import Pinned, pin_as_json, read_pin
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
-from airflow_runway.stores.submission import kept_for_good, write_persistently
+from airflow_runway.stores.history import kept_for_good
+from airflow_runway.stores.submission import no_longer_there, write_persistently
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,8 @@ class BatchStore:
         self._pin: tuple[Pinned, ...] = ()
         #: Whether there was anything to load.
         self.is_new = True
+        #: Ids that could not be written down, since the task was cleared meanwhile: no next try knows them.
+        self.cut_off: set[str] = set()
 
     @property
     def header(self) -> Header:
@@ -212,9 +215,21 @@ class BatchStore:
         if not items:
             return
         with self._lock:
+            known = {self._items[item.key].runway_task_id for item in items if item.key in self._items}
             for item in items:
                 self._remember(item)
-        if write_persistently(lambda: self._write(*(item.key for item in items))):
+
+        def write() -> None:
+            try:
+                self._write(*(item.key for item in items))
+            except Exception as error:
+                if no_longer_there(error):
+                    self.cut_off.update(
+                        item.runway_task_id for item in items if item.runway_task_id not in known
+                    )
+                raise
+
+        if write_persistently(write):
             return
         for item in items:
             log.error("Runway task %s is not in the journal: note this id.", item.runway_task_id or "(none)")

@@ -1,10 +1,9 @@
-"""Where the journal is kept: Airflow's ``task_state_store`` (3.3 and later), which outlives every try."""
+"""The journal of one task instance's submissions, which outlives every try."""
 
 from __future__ import annotations
 
 import logging
 import time
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +13,24 @@ from airflow_runway.core.journal.submission import (
     Phase,
     Record,
     Unreadable,
-    read_history,
 )
-from airflow_runway.exceptions import RunwayJournalError
+from airflow_runway.core.owner import owner_of
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
+from airflow_runway.stores.history import AnotherWorkerError, InFolder, ReadOnly, keeper_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from airflow.sdk import Context
 
+    from airflow_runway.stores.history import KeepsHistory
+
 log = logging.getLogger(__name__)
 
-KEY = "runway_submission"
 #: Writing what was paid for is tried this often.
 _ATTEMPTS = 4
 #: Airflow's answers for a task instance that is no longer there: it was cleared meanwhile (airflow-facts §16).
 _NO_LONGER_THERE = frozenset({404, 410})
-
-_warned: set[str] = set()
 
 
 def write_persistently(write: Callable[[], None]) -> bool:
@@ -69,15 +68,22 @@ def no_longer_there(error: Exception) -> bool:
 class SubmissionStore:
     """The journal of one task instance's submissions.
 
-    Without a store (Airflow before 3.3) it holds nothing: a retry then submits, and pays, again.
+    Where nothing keeps it (Airflow before 3.3, without a journal folder) it holds nothing: a retry then submits, and
+    pays, again.
 
     :param context: of the task that runs.
+    :param is_dry_run: whether it is read only, and what is written is forgotten.
     """
 
-    def __init__(self, context: Context) -> None:
-        self._store: Any = context.get("task_state_store")
+    def __init__(self, context: Context, *, is_dry_run: bool = False) -> None:
+        keeper = keeper_of(context)
+        #: The journal folder that it is kept in; ``None`` where it is kept by Airflow, or nowhere.
+        self.folder = keeper.folder if isinstance(keeper, InFolder) else None
+        self._keeper: KeepsHistory | None = ReadOnly(keeper) if keeper is not None and is_dry_run else keeper
         self.max_tries: int | None = getattr(context["ti"], "max_tries", None)
         map_index: int | None = getattr(context["ti"], "map_index", None)
+        #: Whose submissions they are; ``None`` where Airflow does not say.
+        self.owner = owner_of(context["ti"])
         #: Whether the task is mapped: its index, by which the store is keyed, may have moved.
         self.is_mapped = map_index is not None and map_index >= 0
         self.history = History()
@@ -85,23 +91,13 @@ class SubmissionStore:
         #: Ids that are written down.
         self._written: set[str] = set()
         self._is_gone = False
-        if self._store is None:
-            _warn_once(
-                "no store",
-                "This Airflow has no task_state_store (it came with 3.3): a retry or clear of a submitting task "
-                "submits, and pays, again.",
-            )
-        elif _is_emptied_on_success():
-            _warn_once(
-                "emptied",
-                "Airflow is configured with [state_store] clear_on_success=True: what a submitting task has recorded "
-                "is deleted when it succeeds, so that a clear after a success submits, and pays, again.",
-            )
+        #: Why nothing could be read.
+        self.trouble: Exception | None = None
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is a store at all."""
-        return self._store is not None
+        """Whether anything keeps it."""
+        return self._keeper is not None
 
     @property
     def record(self) -> Record | None:
@@ -119,12 +115,13 @@ class SubmissionStore:
 
     def load(self) -> History | Unreadable:
         """What earlier tries recorded; "could not read" is never "nothing there"."""
-        if self._store is None:
+        if self._keeper is None:
             return History()
         try:
-            found = read_history(self._store.get(KEY))
-        except Exception:
+            found = self._keeper.read()
+        except Exception as error:
             log.warning("The journal could not be read.", exc_info=True)
+            self.trouble = error
             return UNREADABLE
         self.history = found if isinstance(found, History) else History()
         self._written.update(self.history.ids())
@@ -147,9 +144,17 @@ class SubmissionStore:
         self._before = self.history
         try:
             self._write(self._followed_by(record))
+        except AnotherWorkerError:
+            self.history = self._before
+            raise RunwayJournalError(
+                "Another worker of this very task is submitting: it wrote that down first. Nothing was sent from "
+                "here, and nothing was charged for it. A retry finds what became of the other's."
+            ) from None
         except Exception as error:
             # It may have been written all the same, and the next try would take it for a lost answer.
             self.forget()
+            if isinstance(error, RunwayConfigurationError):
+                raise
             raise RunwayJournalError(
                 f"The journal of this task could not be written ({type(error).__name__}), so nothing was sent and "
                 "nothing was charged. A retry tries again."
@@ -157,14 +162,8 @@ class SubmissionStore:
 
     def forget(self) -> None:
         """Take back an intent whose request was provably not accepted; what was there before counts again."""
-        self.history = self._before
-        if self._store is None:
-            return
         try:
-            if self._before == History():
-                self._store.delete(KEY)
-            else:
-                self._write(self._before)
+            self._write(self._before)
         except Exception:
             # The next try will take it for a lost answer and refuse: annoying, and safe.
             log.warning("The intent could not be taken back.", exc_info=True)
@@ -200,13 +199,15 @@ class SubmissionStore:
         history = self._followed_by(record)
         return self._put(history.with_current(replace(record, **changes)))
 
-    def close(self, outcome: str) -> None:
+    def close(self, outcome: str, charged: float | None = None) -> None:
         """Record how the task ended.
 
         :param outcome: one word.
+        :param charged: credits, where the gateway told.
         """
         if self.record is not None and not self.record.is_open:
-            self.put(phase=Phase.CLOSED, outcome=outcome, max_tries=self.max_tries)
+            known = {} if charged is None else {"charged_credits": charged}
+            self.put(phase=Phase.CLOSED, outcome=outcome, max_tries=self.max_tries, **known)
 
     def _followed_by(self, record: Record) -> History:
         history = self.history.followed_by(record)
@@ -242,33 +243,7 @@ class SubmissionStore:
 
     def _write(self, history: History) -> None:
         self.history = history
-        if self._store is None:
+        if self._keeper is None:
             return
-        value = history.as_json()
-        self._store.set(KEY, value, **kept_for_good())
-        # Airflow's answer to a write is not looked at by its own client; the record is.
-        if self._store.get(KEY) != value:
-            raise RuntimeError("the record that came back is another one")
+        self._keeper.write(history)
         self._written.update(history.ids())
-
-
-def kept_for_good() -> dict[str, Any]:
-    """Arguments of a write: records go with their Dag run; until then they must not expire."""
-    try:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-    except ImportError:
-        return {}
-    return {"retention": NEVER_EXPIRE}
-
-
-def _is_emptied_on_success() -> bool:
-    """Whether Airflow deletes what a task has stored when it succeeds."""
-    from airflow.configuration import conf
-
-    return bool(conf.getboolean("state_store", "clear_on_success", fallback=False))
-
-
-def _warn_once(what: str, message: str) -> None:
-    if what not in _warned:
-        _warned.add(what)
-        warnings.warn(message, RuntimeWarning, stacklevel=3)

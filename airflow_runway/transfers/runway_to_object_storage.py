@@ -9,6 +9,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_runway._base_operator import RunwayOperatorBase
 from airflow_runway.core.limits import LARGEST_OUTPUT
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
@@ -68,16 +69,17 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
     :param max_concurrency: how many files are fetched at once, at most 32; memory and connections grow with it.
     :param route: for the manifest, the route that the generations were submitted to; the gateway does not tell.
         Templated.
+    :param model: for the manifest, the model that they were made with; the gateway does not tell. Templated.
     :returns: the manifest, a dict, or a list of them, in order, if ``runway_task_id`` is no plain string.
 
     Outlets: an ``AssetAlias`` gets an asset event per file, so that Dags can be scheduled by "clip ready"; its extra
     holds ``runway_task_id``, ``path``, ``bytes``, ``sha256``, ``media_type``, ``width``, ``height``, ``duration``,
-    ``fps``, ``gateway``, ``cost_credits`` and the path of the ``manifest``. A plain ``Asset`` gets its one event,
-    with as many of these under ``files``.
+    ``fps``, ``gateway``, ``route``, ``model``, ``cost_credits``, ``owner`` and the path of the ``manifest``. A plain
+    ``Asset`` gets its one event, with as many of these under ``files``.
     """
 
     template_fields: Sequence[str] = (
-        "runway_task_id", "destination", "file_name", "route", "runway_conn_id",
+        "runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id",
     )  # fmt: skip
     ui_color = "#d1fae5"
     #: Seconds to wait after so many tries of one file in vain; tests put a function here that returns 0.
@@ -95,6 +97,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         on_failure: Literal["fail", "manifest"] = "fail",
         max_concurrency: int = 4,
         route: str | None = None,
+        model: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -110,6 +113,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         self.on_failure = on_failure
         self.max_concurrency = max_concurrency
         self.route = route
+        self.model = model
 
     def execute(self, context: Context) -> Manifest | list[Manifest]:
         """Save every output.
@@ -134,6 +138,8 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
             max_bytes=self.max_bytes,
             max_concurrency=self.max_concurrency,
             pause=self.pause_between_tries,
+            models=dict.fromkeys(different, self.model) if self.model else {},
+            owner=owner_of(context["ti"]),
         )
         self._saver = saver = Saver(self.hook, destination, options, self.log)
         outcomes = saver.run(different)

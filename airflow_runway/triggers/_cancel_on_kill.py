@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
 
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.redaction import redact
 from airflow_runway.core.stopping import Fate, fate_of
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_runway.hooks.runway import RunwayHook
+    from airflow_runway.triggers._watch import Tags
 
 #: Cancellations under way at the same time.
 _AT_ONCE = 8
@@ -29,6 +31,12 @@ class CancelsOnKill(BaseTrigger):
     def unfinished_ids(self) -> Sequence[str]:
         """Ids of the generations that are waited for, as far as they are not known to have ended."""
         raise NotImplementedError
+
+    @property
+    def owner(self) -> Tags:
+        """Tags of the task that is deferred, for statistics; none where Airflow has not told which it is."""
+        owner = owner_of(self.task_instance)
+        return tuple(owner.tags.items()) if owner else ()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and plain JSON arguments: those of the constructor, each kept under its own name."""

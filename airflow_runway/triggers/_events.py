@@ -1,4 +1,7 @@
-"""What a trigger tells the worker: plain JSON values, without a key, a prompt or a URL.
+"""What a trigger tells the worker: plain JSON values, without a key or a URL.
+
+A reading travels without the server's free text. An error's message may quote what a server said, redacted as every
+message is: where a gateway repeats a prompt in it, the event holds that too.
 
 A worker reads the generation anew, whatever the event says. An error travels as its facts, and becomes an exception
 only there. Airflow keeps events in its database, so a worker may meet one of an earlier version of this provider:

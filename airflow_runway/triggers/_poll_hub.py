@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from airflow_runway.core.polling.decisions import Reading
     from airflow_runway.core.protocol.gateways import Endpoint
     from airflow_runway.hooks._ports import PollingHook
+    from airflow_runway.triggers._watch import Tags
 
 #: Reads under way at the same time; below the session's limit, so that a cancellation finds a way through.
 MOST_AT_ONCE = 80
@@ -96,11 +97,14 @@ class PollHub:
         self._due = DueQueue()
         #: Who waits for which task, and until when in spite of a slow gateway.
         self._waiting: dict[str, list[tuple[asyncio.Future[Reading], float]]] = {}
+        #: Tags of who asked first for the next reading of a task.
+        self._owners: dict[str, Tags] = {}
         self._reads: set[asyncio.Task[None]] = set()
         self._known_at: dict[str, Endpoint] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._polls: Counter[str] = Counter()
+        #: Reads since the last note, by what they brought and for whom.
+        self._polls: Counter[tuple[str, Tags]] = Counter()
         self._noted_at = float("-inf")
         self._checked_at = float("-inf")
         self._stack = AsyncExitStack()
@@ -110,7 +114,7 @@ class PollHub:
         self._session = await self._stack.enter_async_context(self._hook.kept_open())
 
     async def look(
-        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")
+        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf"), owner: Tags = ()
     ) -> Reading:
         """The next reading of a task.
 
@@ -119,29 +123,35 @@ class PollHub:
             while the gateway bears no more.
         :param patience: seconds after which the caller would rather hear of a failed read than wait until the
             gateway bears it.
+        :param owner: tags of the task that waits, for statistics. A read that serves several is the first one's.
         :returns: the reading, or how it failed.
         """
-        return await self.ask(runway_task_id, after=after, patience=patience)
+        return await self.ask(runway_task_id, after=after, patience=patience, owner=owner)
 
     def ask(
-        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")
+        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf"), owner: Tags = ()
     ) -> asyncio.Future[Reading]:
         """:meth:`look`, as a future; cancel it to withdraw.
 
         :param runway_task_id: see there.
         :param after: see there.
         :param patience: see there.
+        :param owner: see there.
         """
         now = self._clock.now()
+        self._owners.setdefault(runway_task_id, owner)
         future: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(runway_task_id, []).append((future, now + patience))
         self._due.put(runway_task_id, now + after)
         self._set_timer(now)
         return future
 
-    def watch(self) -> Watch:
-        """Many tasks for one coroutine."""
-        return Watch(self)
+    def watch(self, owner: Tags = ()) -> Watch:
+        """Many tasks for one coroutine.
+
+        :param owner: see :meth:`look`.
+        """
+        return Watch(self, owner)
 
     async def close(self) -> None:
         """Give up reads under way and leave the session. All users have left."""
@@ -181,6 +191,7 @@ class PollHub:
                 break
             if all(future.done() for future, _ in self._waiting.get(runway_task_id, ())):
                 self._waiting.pop(runway_task_id, None)
+                self._owners.pop(runway_task_id, None)
                 continue
             self._rate_limit.started(now)
             # A read serves many: it must not log, nor be traced, as part of the trigger that happened to ask.
@@ -221,7 +232,7 @@ class PollHub:
             result = telemetry.UNREADABLE
             if found.kind is ErrorKind.READ:
                 self._rate_limit.slowed_down(now, found.retry_after)
-        self._polls[result] += 1
+        self._polls[result, self._owners.pop(runway_task_id, ())] += 1
         self._due.drop(runway_task_id)
         for future, _ in self._waiting.pop(runway_task_id, ()):
             if not future.done():
@@ -254,10 +265,10 @@ class PollHub:
         return loop.run_in_executor(None, _emit, self._hook.runway_conn_id, waiting, polls)
 
 
-def _emit(conn_id: str, waiting: int, polls: Counter[str]) -> None:
+def _emit(conn_id: str, waiting: int, polls: Counter[tuple[str, Tags]]) -> None:
     telemetry.show(telemetry.IN_TRIGGERER, "runway.waiting", waiting, conn_id=conn_id)
-    for result, times in polls.items():
-        telemetry.count(telemetry.IN_TRIGGERER, "runway.polls", times, result=result)
+    for (result, owner), times in polls.items():
+        telemetry.count(telemetry.IN_TRIGGERER, "runway.polls", times, result=result, **dict(owner))
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, PollHub]] = weakref.WeakKeyDictionary()

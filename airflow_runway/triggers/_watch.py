@@ -10,12 +10,15 @@ if TYPE_CHECKING:
 
     from airflow_runway.core.polling.decisions import Reading
 
+#: Of whoever waits: pairs of a name and a value.
+Tags = tuple[tuple[str, str], ...]
+
 
 class GivesReadings(Protocol):
     """Whoever can be asked for a reading."""
 
     def ask(
-        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf")
+        self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf"), owner: Tags = ()
     ) -> asyncio.Future[Reading]:
         """The next reading of a task, as a future; cancel it to withdraw."""
 
@@ -31,10 +34,11 @@ class Watch:
     """Asks the hub for readings of many tasks; a context manager that withdraws what is left.
 
     :param hub: who reads.
+    :param owner: tags of the task that waits, for statistics.
     """
 
-    def __init__(self, hub: GivesReadings) -> None:
-        self._hub = hub
+    def __init__(self, hub: GivesReadings, owner: Tags = ()) -> None:
+        self._hub, self._owner = hub, owner
         self._asked: dict[str, asyncio.Future[Reading]] = {}
         self._arrived: asyncio.Queue[tuple[str, Reading]] = asyncio.Queue()
 
@@ -47,7 +51,7 @@ class Watch:
         """
         if runway_task_id in self._asked:
             return
-        future = self._hub.ask(runway_task_id, after=after, patience=patience)
+        future = self._hub.ask(runway_task_id, after=after, patience=patience, owner=self._owner)
         self._asked[runway_task_id] = future
 
         def arrived(future: asyncio.Future[Reading]) -> None:

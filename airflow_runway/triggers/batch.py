@@ -113,7 +113,10 @@ class RunwayBatchTrigger(CancelsOnKill):
         clock = self._clock
         not_before = clock.now() + SHORTEST_ABSENCE
         if self.runway_task_ids:
-            async with poll_hub(RunwayHook(self.runway_conn_id), clock) as hub, hub.watch() as watch:
+            async with (
+                poll_hub(RunwayHook(self.runway_conn_id), clock) as hub,
+                hub.watch(self.owner) as watch,
+            ):
                 await self._watch(watch, not_before)
         elif self.resume_at is not None:
             await clock.sleep(max(min(self.resume_at, self.deadline) - clock.wall(), 0.0))

@@ -84,7 +84,7 @@ class RunwayTaskTrigger(CancelsOnKill):
             while isinstance(decision, LookAgain):
                 wait, after = decision.wait, decision.after
                 patience = max(self.deadline - clock.wall(), after) + LAST_LOOK_PATIENCE
-                found = await hub.look(self.runway_task_id, after=after, patience=patience)
+                found = await hub.look(self.runway_task_id, after=after, patience=patience, owner=self.owner)
                 wait_log.looked(found)
                 decision = after_look(wait, found, now=clock.wall(), chance=self._chance)
         wait_log.ended(decision)

@@ -11,7 +11,17 @@ from importlib import import_module
 
 from tests.benchmarks.table import circumstances
 
-BENCHMARKS = ("polls", "triggerer", "noticing", "parsing", "campaign", "batch", "transfer", "sizing")
+BENCHMARKS = (
+    "polls",
+    "triggerer",
+    "noticing",
+    "parsing",
+    "campaign",
+    "transfer",
+    "sizing",
+    "journal",
+    "batch",
+)
 
 
 def main() -> None:

@@ -30,8 +30,9 @@ PUBLIC = {
 OUTER = ("hooks", "links", "operators", "sensors", "transfers", "triggers")
 #: What no module of ``core`` may import, in a block for type checkers neither ...
 FORBIDDEN = {
-    "aiohttp", "airflow", "asyncio", "fsspec", "httpx", "logging", "os", "pathlib", "random", "requests", "secrets",
-    "socket", "subprocess", "tempfile", "tenacity", "threading", "time", "urllib3", "uuid",
+    "aiohttp", "airflow", "asyncio", "concurrent", "fsspec", "http", "httpx", "io", "logging", "multiprocessing",
+    "os", "pathlib", "random", "requests", "secrets", "shutil", "signal", "socket", "ssl", "subprocess", "sys",
+    "tempfile", "tenacity", "threading", "time", "urllib3", "uuid",
 }  # fmt: skip
 #: ... but for types of the standard library.
 TYPES = {"random.Random"}

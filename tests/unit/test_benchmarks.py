@@ -32,6 +32,14 @@ def test_the_command_lists_them():
         cwd=ROOT,
         check=True,
     )
-    assert {"polls", "triggerer", "noticing", "parsing", "campaign", "batch", "transfer", "sizing"} <= set(
-        done.stdout.split()
-    )
+    assert {
+        "polls",
+        "triggerer",
+        "noticing",
+        "parsing",
+        "campaign",
+        "transfer",
+        "sizing",
+        "journal",
+        "batch",
+    } <= set(done.stdout.split())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import airflow
 import jsonschema
 import pytest
 
+import airflow_runway
 from airflow_runway.core.protocol.connection import EXTRA_KEYS
 from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.get_provider_info import get_provider_info
@@ -38,6 +40,12 @@ def test_every_module_and_class_it_names_exists():
     for path in [*info["extra-links"], info["connection-types"][0]["hook-class-name"]]:
         module, _, name = path.rpartition(".")
         assert getattr(importlib.import_module(module), name)
+
+
+def test_airflow_is_told_of_every_option_that_is_read():
+    sources = (path.read_text() for path in Path(airflow_runway.__file__).parent.rglob("*.py"))
+    read = {name for source in sources for name in re.findall(r'conf\.get\w*\(\s*"runway", "(\w+)"', source)}
+    assert get_provider_info()["config"]["runway"]["options"].keys() == read
 
 
 def test_the_form_asks_only_for_what_is_read():

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from inspect import signature
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from airflow.sdk.execution_time.context import set_current_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -85,6 +87,17 @@ def stats(monkeypatch):
     return recorder
 
 
+@pytest.fixture
+def running():
+    """A task of this worker."""
+
+    def context(**fields):
+        ti = {"dag_id": "campaign", "run_id": "manual__1", "task_id": "submit", "map_index": 3}
+        return set_current_context({"ti": SimpleNamespace(**ti | fields)})
+
+    return context
+
+
 class TestMetrics:
     @pytest.mark.parametrize(
         ("decision", "word"),
@@ -120,6 +133,41 @@ class TestMetrics:
             assert callable(found.incr)
             assert callable(found.gauge)
 
+    @pytest.mark.parametrize("how", ["incr", "gauge"])
+    def test_the_statistics_of_this_airflow_take_tags(self, how):
+        for places in (telemetry.IN_TRIGGERER, telemetry.IN_WORKER):
+            assert "tags" in signature(getattr(telemetry._stats.__wrapped__(places), how)).parameters
+
+    def test_what_a_worker_counts_has_the_tags_of_its_task(self, stats, running):
+        with running(stats_tags={"dag_id": "campaign", "task_id": "submit", "team_name": "film"}):
+            telemetry.count_ending(Finished(reading("SUCCEEDED", cost_credits=25.0)))
+        owned = {"dag_id": "campaign", "task_id": "submit", "team_name": "film", "status": "SUCCEEDED"}
+        assert stats.told == [
+            ("incr", "runway.finished", 1, owned),
+            ("incr", "runway.credits", 25.0, owned),
+        ]
+
+    def test_before_3_3_there_is_no_team(self, stats, running):
+        with running():
+            telemetry.count(telemetry.IN_WORKER, "runway.polls", result="RUNNING")
+        assert stats.told == [
+            ("incr", "runway.polls", 1, {"dag_id": "campaign", "task_id": "submit", "result": "RUNNING"})
+        ]
+
+    def test_what_a_triggerer_counts_has_only_the_tags_that_it_is_given(self, stats, running):
+        with running():
+            telemetry.count(telemetry.IN_TRIGGERER, "runway.polls", result="RUNNING", dag_id="other")
+        assert stats.told == [("incr", "runway.polls", 1, {"result": "RUNNING", "dag_id": "other"})]
+
+    def test_a_task_instance_that_cannot_be_read_costs_the_tags_alone(self, stats, monkeypatch):
+        class Broken:
+            def __getattr__(self, name):
+                raise RuntimeError("gone")
+
+        with set_current_context({"ti": Broken()}):
+            telemetry.count(telemetry.IN_WORKER, "runway.polls")
+        assert stats.told == [("incr", "runway.polls", 1, {})]
+
     def test_older_airflows_keep_them_in_a_class(self, monkeypatch):
         module = ModuleType("old_stats")
         module.Stats = Recorder()
@@ -145,6 +193,14 @@ class TestSpans:
         (span,) = spans.get_finished_spans()
         assert span.name == "runway.submit"
         assert dict(span.attributes) == {"route": "image_to_video"}
+
+    def test_it_has_the_tags_of_its_task_and_never_the_run(self, spans, running):
+        with running(), telemetry.span("runway.submit", route="image_to_video"):
+            pass
+        (span,) = spans.get_finished_spans()
+        assert dict(span.attributes) == {
+            "dag_id": "campaign", "task_id": "submit", "route": "image_to_video",
+        }  # fmt: skip
 
     def test_of_an_error_only_the_class_is_kept(self, spans):
         with pytest.raises(RunwayReadError), telemetry.span("runway.submit"):

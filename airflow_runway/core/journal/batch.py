@@ -13,21 +13,29 @@ recorded    policy      resume   lost     ended    cleared
 nothing     any         submits  submits  submits  submits
 intent      fail        leaves   leaves   leaves   leaves
 intent      resubmit    leaves   submits  submits  submits
+named       any         leaves   leaves   leaves   leaves
 postponed   any         submits  submits  submits  submits
 running     any         waits    waits    waits    waits
 succeeded   reuse       keeps    keeps    keeps    keeps
 succeeded   regenerate  keeps    keeps    keeps    submits
 unsaved     any         saves    saves    saves    saves
+gone        reuse       leaves   leaves   leaves   leaves
+gone        regenerate  leaves   leaves   leaves   submits
 failed      any         leaves   leaves   submits  submits
 moderated   same        leaves   leaves   leaves   leaves
 moderated   changed     leaves   leaves   leaves   submits
 ==========  ==========  =======  =======  =======  =======
 
 "Intent" is an answer that was lost: it may be paid for, and is left to a person unless ``on_ambiguous_submit`` says
-otherwise. "Regenerate" is ``on_clear``. "Failed" covers whatever else went wrong: refused, cancelled, gone, timed
-out, over the budget; it is sent again once, however many phases that takes, and costs again. What was seen to run
-when a try began is of that try: should it fail later, it waits for the next one. "Moderated" is left alone, since the
-same input would be refused again, and that is counted; "changed" is another body under the same ``item_key``.
+otherwise. A "named" one was answered by an error that holds an id: that is read before anything is sent. Where the
+server knows it, and no other item has it, the item runs; where not, an error that was a refusal has failed the item,
+and any other is a lost answer. "Regenerate" is ``on_clear``. "Failed" covers whatever else went wrong: refused,
+cancelled, gone, timed out, over the budget; it is sent again once, however many phases that takes, and costs again.
+What was seen to run when a try began is of that try: should it fail later, it waits for the next one. "Moderated" is
+left alone, since the same input would be refused again, and that is counted; "changed" is another body under the
+same ``item_key``.
+"Gone" succeeded, and was no longer there when it was to be stored: it was paid for, and only a person has it made
+again.
 """
 
 from __future__ import annotations
@@ -56,11 +64,11 @@ def is_submitted(item: Item | None, pinned: Pinned, header: Header, *, resubmit:
     if item is None or item.state is State.POSTPONED:
         return True
     if item.state is State.INTENT:
-        return resubmit and item.sent_in < header.tries
+        return resubmit and not item.is_named and item.sent_in < header.tries
     if item.state is State.FAILED:
         return item.sent_in < header.anew_since
     # What was to be replaced no longer is once another generation has taken its place.
-    return item.state in {State.SUCCEEDED, State.MODERATED} and bool(
+    return item.state in {State.SUCCEEDED, State.GONE, State.MODERATED} and bool(
         pinned.replaces and pinned.replaces == item.runway_task_id
     )
 

@@ -7,7 +7,7 @@ What is open counts (decision 17):
 - A submission under way is reserved at the price of its kind. While the price of a kind is not known, one of it may
   be open, and goes alone: nothing else is under way. So only the first of a kind can exceed the bound.
 - A kind of which something was accepted without a price has none to be told: it counts as the dearest price known,
-  and nothing while none is.
+  and nothing while none is. An error that named a generation is no such acceptance: its price counts as lost.
 
 Sums are kept in millionths of a credit, as whole numbers, so that taking away is exact.
 """
@@ -53,7 +53,8 @@ class Books:
         self._lost: dict[str, float] = {}
         self._aged: set[str] = set()
         self._by_age: list[tuple[float, str]] = []
-        self._lost_of_kind: Counter[str] = Counter()
+        #: Of each kind: lost answers, and generations that an error named; neither told a price.
+        self._price_lost: Counter[str] = Counter()
         self._lost_before = 0
         self._moderated: set[str] = set()
         #: Keys that count as moderated or lost no longer: they are about to be sent again, or have left the list.
@@ -80,22 +81,24 @@ class Books:
         self._count(item, +1)
         if item.price is not None:
             self._prices[item.kind] = max(self._prices.get(item.kind, 0), _millionths(item.price))
-        if item.runway_task_id:
+        if item.runway_task_id and not (item.is_named or item.taken_up):
             self._accepted.add(item.kind)
 
     def _count(self, item: Item, one: int) -> None:
         self._known += one * _millionths(item.credits)
         self._lost_before += one * item.lost
         self._running += one * (item.state is State.RUNNING)
-        if item.runway_task_id and item.estimated is None and item.charged is None:
+        if item.is_unpriced:
             self._unpriced[item.kind] += one
+            if item.taken_up:
+                self._price_lost[item.kind] += one
         if item.state is State.MODERATED:
             (self._moderated.add if one > 0 else self._moderated.discard)(item.key)
         if item.state is State.INTENT and item.key not in self._intended:
             self._count_lost(item, one)
 
     def _count_lost(self, item: Item, one: int) -> None:
-        self._lost_of_kind[item.kind] += one
+        self._price_lost[item.kind] += one
         if one > 0:
             self._lost[item.key] = item.sent_at
             heapq.heappush(self._by_age, (item.sent_at, item.key))
@@ -167,8 +170,8 @@ class Books:
         kinds = [one for one, _ in self._under_way.values()]
         if kinds and not all(map(self._is_priced, (kind, *kinds))):
             return StopReason.PRICE_UNKNOWN
-        lost = self._lost or self._lost_before
-        if not self._is_priced(kind) and (self._lost_of_kind[kind] or (lost and not self._prices)):
+        lost = self._lost or self._lost_before or any(self._price_lost.values())
+        if not self._is_priced(kind) and (self._price_lost[kind] or (lost and not self._prices)):
             return StopReason.PRICE_LOST
         committed = self._committed()
         if not self._is_priced(kind):
@@ -189,9 +192,12 @@ class Books:
 
     def _committed(self) -> int:
         """Millionths of credits that are spent, or may be."""
-        unpriced = sum(count * self._price(kind) for kind, count in self._unpriced.items() if count)
+        dearest = self._dearest()
+        unpriced = sum(
+            count * self._prices.get(kind, dearest) for kind, count in self._unpriced.items() if count
+        )
         lost = len(self._lost) + self._lost_before
-        return self._known + self._reserved + unpriced + lost * self._dearest()
+        return self._known + self._reserved + unpriced + lost * dearest
 
     def committed(self) -> float:
         """Credits that are spent, or may be: what is known, what is reserved, and every lost answer at the dearest

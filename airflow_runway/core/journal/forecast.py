@@ -109,7 +109,8 @@ class BatchForecast(TypedDict):
     save: int
     #: Run already.
     wait: int
-    #: Would be left alone, as would what failed, where Airflow does not tell a clear from a retry.
+    #: Would be left alone, as would results that are gone, and what failed where Airflow does not tell a clear from
+    #: a retry: both are among ``failed``.
     moderated: int
     lost_answers: int
     failed: int
@@ -160,7 +161,7 @@ def price_of(item: Item) -> float | None:
 
     :param item: as recorded.
     """
-    if item.charged is not None and item.state in {State.SUCCEEDED, State.UNSAVED}:
+    if item.charged is not None and item.state in {State.SUCCEEDED, State.UNSAVED, State.GONE}:
         return item.charged
     return item.estimated
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from airflow_runway.core.journal.record import read_id, read_number
 from airflow_runway.core.redaction import redact
 
 #: Items in one entry of the state store. An item has 2,200 bytes at the very most; an entry may have 65,535.
@@ -29,6 +30,8 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
     #: Succeeded, and could not be stored yet.
     UNSAVED = "unsaved"
+    #: Succeeded, and was no longer there when it was to be stored. It was paid for.
+    GONE = "gone"
     #: FAILED because of what was asked for.
     MODERATED = "moderated"
     #: Anything else that went wrong, with or without a generation.
@@ -45,6 +48,7 @@ class Item:
     as_written: str
     #: Wall clock of the POST, seconds since the epoch.
     sent_at: float = 0.0
+    #: Of the generation. In an intent: the id that stood in an answer which was an error.
     runway_task_id: str = ""
     #: The most it may cost, and what it did cost, in credits; ``None`` where the gateway does not tell.
     estimated: float | None = None
@@ -65,10 +69,43 @@ class Item:
     kind: str = ""
     #: The number of the try that sent it, from 1; 0 = written by 0.1.0.
     sent_in: int = 0
-    #: Earlier submissions of this item whose answer was lost. Each may have been charged, for ever.
+    #: Earlier submissions of this item whose answer, or price, was lost. Each may have been charged, for ever.
     lost: int = 0
     #: The highest price that was told for an earlier generation of this item, in credits.
     dearest: float | None = None
+    #: Of an id that stood in an error: whether that was a refusal, but for the id. It stays when the id is taken up.
+    refused: bool = False
+    #: Whether its id was taken up from an error, which tells no price.
+    taken_up: bool = False
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether a generation is there, or was, whose price was neither told nor charged."""
+        return (
+            bool(self.runway_task_id)
+            and not self.is_named
+            and self.estimated is None
+            and self.charged is None
+        )
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it was answered by an error that holds an id, and nobody knows yet what is behind that."""
+        return self.state is State.INTENT and bool(self.runway_task_id)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether only a refusal has named its id, so that the generation may be another task's."""
+        return self.is_named or (self.refused and bool(self.runway_task_id))
+
+    def unnamed(self, why: str) -> Item:
+        """The item without the id that an error named: a refusal it was then, or else a lost answer.
+
+        :param why: what is wrong with the id.
+        """
+        note = f"The answer was an error that named Runway task {self.runway_task_id}, which {why}."
+        item = replace(self, runway_task_id="", refused=False)
+        return item.ended(State.FAILED if self.refused else State.INTENT, note=note)
 
     @property
     def credits(self) -> float:
@@ -125,15 +162,15 @@ def read_item(value: Any) -> Item:
     try:
         known = {name: part for name, part in value.items() if name in _DEFAULTS}
         known["state"] = State(known["state"])
-        known["previous"] = tuple(str(one) for one in known.get("previous", ()))
+        known["previous"] = tuple(map(read_id, known.get("previous", ())))
         # 0.1.0 knew no other keys than those by content.
         known.setdefault("content", known["key"].rpartition(".")[0])
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("no item") from error
     for name in _NUMBERS & set(known):
-        part = known[name]
-        if part is not None and (isinstance(part, bool) or not isinstance(part, int | float)):
-            raise ValueError("no item")
+        if known[name] is not None:
+            read_number(known[name])
+    known["runway_task_id"] = read_id(known.get("runway_task_id"))
     try:
         return Item(**known)
     except TypeError as error:
@@ -167,6 +204,6 @@ def intent(
         new,
         spent=earlier.credits,
         previous=tuple(filter(None, (*earlier.previous, earlier.runway_task_id)))[-PREVIOUS_KEPT:],
-        lost=earlier.lost + (earlier.state is State.INTENT),
+        lost=earlier.lost + (earlier.state is State.INTENT or (earlier.taken_up and earlier.is_unpriced)),
         dearest=earlier.price,
     )

@@ -30,7 +30,8 @@ HASH_LENGTH: Final = 24
 _NAMED, _WORDED = "k:", "~"
 #: Of several items of one content, those are taken first that need no further payment.
 _PREFERENCE: Final = (
-    State.SUCCEEDED, State.UNSAVED, State.RUNNING, State.INTENT, State.MODERATED, State.POSTPONED, State.FAILED,
+    State.SUCCEEDED, State.UNSAVED, State.RUNNING, State.INTENT, State.MODERATED, State.GONE, State.POSTPONED,
+    State.FAILED,
 )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def pin_of(
 def _replaced(item: Item | None, entry: Entry, *, regenerate: bool) -> str:
     if item is None:
         return ""
-    if item.state is State.SUCCEEDED:
+    if item.state in {State.SUCCEEDED, State.GONE}:
         return item.runway_task_id if regenerate else ""
     changed = bool(entry.content) and entry.content != item.content
     return item.runway_task_id if item.state is State.MODERATED and changed else ""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.accounts import Account, read_account
+from airflow_runway.core.protocol.gateways import is_task_id
+from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}")
 
 
 class Phase(StrEnum):
@@ -46,6 +52,8 @@ class Record:
     max_tries: int | None = None
     #: The most it may cost, in credits.
     estimated_credits: float | None = None
+    #: What it did cost, in credits; ``None`` where the gateway did not tell, or nobody has looked.
+    charged_credits: float | None = None
     #: Random text in the callback URL, by which a lost answer can be recognised.
     token: str = ""
     #: Who was asked; ``None`` where 0.1.0 wrote the record, which did not note it.
@@ -58,6 +66,10 @@ class Record:
     as_written: str = ""
     #: Ids of generations to cancel once this one is accepted; taken off when that is done (decision 18).
     replaces: tuple[str, ...] = ()
+    #: The model that the request names, see :func:`model_in`; empty where it names none.
+    model: str = ""
+    #: The team of the task, where Airflow has teams; else empty.
+    team_name: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -86,8 +98,8 @@ def read_one(value: Mapping[str, Any]) -> Record:
         **_common(value),
         refused=bool(value["refused"]),
         account=read_account(value["account"]),
-        evidence=dict(value["evidence"]),
-        replaces=tuple(str(old) for old in value["replaces"]),
+        evidence=_figures(value["evidence"]),
+        replaces=tuple(read_id(old) for old in value["replaces"]),
     )
 
 
@@ -97,7 +109,7 @@ def read_one_of_0_1_0(value: Mapping[str, Any]) -> Record:
     :param value: what 0.1.0 wrote.
     :raises KeyError: see :func:`read_one`.
     """
-    return Record(**_common(value), evidence=dict(value.get("account") or {}))
+    return Record(**_common(value), evidence=_figures(value.get("account") or {}))
 
 
 def _common(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,15 +118,58 @@ def _common(value: Mapping[str, Any]) -> dict[str, Any]:
         "fingerprint": str(value["fingerprint"]),
         "gateway": str(value["gateway"]),
         "route": str(value["route"]),
-        "sent_at": float(value["sent_at"]),
-        "runway_task_id": str(value.get("runway_task_id") or ""),
-        "anchored_at": float(value.get("anchored_at") or value["sent_at"]),
+        "sent_at": read_number(value["sent_at"]),
+        "runway_task_id": read_id(value.get("runway_task_id")),
+        "anchored_at": read_number(value.get("anchored_at") or value["sent_at"]),
         "max_tries": value.get("max_tries"),
-        "estimated_credits": value.get("estimated_credits"),
+        **{
+            name: None if value.get(name) is None else read_number(value[name])
+            for name in ("estimated_credits", "charged_credits")
+        },
         "token": str(value.get("token") or ""),
         "outcome": str(value.get("outcome") or ""),
-        "as_written": str(value.get("as_written") or ""),
+        **{name: str(value.get(name) or "") for name in ("as_written", "model", "team_name")},
     }
+
+
+def model_in(payload: Mapping[str, Any]) -> str:
+    """The model that a request names, for whoever asks what it cost; empty where it names none.
+
+    Only what looks like a model's name: a person may have put anything there.
+
+    :param payload: the JSON body.
+    """
+    model = payload.get("model")
+    is_name = isinstance(model, str) and _MODEL.fullmatch(model) and redact(model) == model
+    return str(model) if is_name else ""
+
+
+def _figures(value: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): read_number(figure) for name, figure in value.items()}
+
+
+def read_number(value: object) -> float:
+    """A stored time or amount.
+
+    :param value: what was stored, maybe by a person.
+    :raises ValueError: no calculation can be made with it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("no number")
+    return value
+
+
+def read_id(value: object) -> str:
+    """A stored Runway task id; empty where there is none.
+
+    :param value: what was stored, maybe by a person.
+    :raises ValueError: nothing can be asked for under it.
+    """
+    if not value:
+        return ""
+    if not is_task_id(value):
+        raise ValueError("no Runway task id")
+    return str(value)
 
 
 def fingerprint(gateway: str, conn_id: str, route: str, payload: Mapping[str, Any]) -> str:

@@ -4,15 +4,20 @@
 
     {
       "manifest_version": 1,
-      "runway_task_id", "gateway", "route",      route is null unless the operator was told
+      "runway_task_id", "gateway",
+      "route", "model",                          null unless the operator was told
       "status",                                  SUCCEEDED, FAILED, ...; null if it could not be read
-      "cost_credits",                            null where the gateway does not tell
+      "cost_credits",                            null where the gateway does not tell; never 0 for that
+      "owner",                                   {"dag_id", "run_id", "task_id", "map_index", "team_name"} of the
+                                                 task that saved it, the last two null where there is none; or null
       "created_at", "finished_at",               the gateway's own words; null where it does not tell
       "saved_at",                                when this was written, UTC, ISO 8601
       "files": [{"index", "path", "bytes", "sha256", "media_type",
                  "width", "height", "duration", "fps"}],    the last four null where unknown
       "error"                                    null, or {"type", "message", "failure", "failure_code"}
     }
+
+Manifests of 0.1.0 have neither ``model`` nor ``owner``; they are complete all the same.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_runway.core.models import RunwayTask
+    from airflow_runway.core.owner import Owner, OwnerFacts
 
 VERSION: Final = 1
 
@@ -58,7 +64,14 @@ class ManifestError(TypedDict):
     failure_code: str | None
 
 
-class Manifest(TypedDict):
+class CostOf(TypedDict, total=False):
+    """What was added after 0.1.0."""
+
+    model: str | None
+    owner: OwnerFacts | None
+
+
+class Manifest(CostOf):
     """See the module."""
 
     manifest_version: int
@@ -74,11 +87,12 @@ class Manifest(TypedDict):
     error: ManifestError | None
 
 
-class FileFacts(Measures):
+class FileFacts(Measures, CostOf):
     """What the asset event of a file carries."""
 
     runway_task_id: str
     gateway: str
+    route: str | None
     cost_credits: float | None
     path: str
     bytes: int
@@ -122,6 +136,8 @@ def manifest_of(
     gateway: str,
     route: str | None,
     saved_at: str,
+    model: str | None = None,
+    owner: Owner | None = None,
     error: BaseException | None = None,
 ) -> Manifest:
     """A whole manifest.
@@ -132,6 +148,8 @@ def manifest_of(
     :param gateway: gateway name of the connection.
     :param route: the route that it was submitted to, where known.
     :param saved_at: now, ISO 8601.
+    :param model: the model that it was made with, where known.
+    :param owner: the task that saves it.
     :param error: why it is not complete; ``None`` if it is.
     """
     return {
@@ -139,6 +157,8 @@ def manifest_of(
         "runway_task_id": runway_task_id,
         "gateway": gateway,
         "route": route,
+        "model": model,
+        "owner": owner.as_json() if owner else None,
         "status": task.status.value if task else None,
         "cost_credits": task.cost_credits if task else None,
         "created_at": task.created_at if task else None,
@@ -167,7 +187,7 @@ def complete_manifest(document: object, runway_task_id: str) -> Manifest | None:
     if not isinstance(document, dict):
         return None
     ours = document.get("manifest_version") == VERSION and document.get("runway_task_id") == runway_task_id
-    if not Manifest.__annotations__.keys() <= document.keys():
+    if not Manifest.__required_keys__ <= document.keys():
         return None
     files = document.get("files")
     if not ours or document.get("error") is not None or not isinstance(files, list) or not files:
@@ -197,6 +217,9 @@ def file_facts(manifest: Manifest, entry: FileEntry, manifest_path: str) -> File
     return {
         "runway_task_id": manifest["runway_task_id"],
         "gateway": manifest["gateway"],
+        "route": manifest["route"],
+        "model": manifest.get("model"),
+        "owner": manifest.get("owner"),
         "cost_credits": manifest["cost_credits"],
         "path": entry["path"],
         "bytes": entry["bytes"],

@@ -40,7 +40,9 @@ def confirm_account(hook: SubmittingHook, store: BatchStore, log: Log, *, gives_
     def is_known(item: Item) -> bool:
         return hook.get_task(item.runway_task_id, attempts=RESULT_ATTEMPTS).status.is_sighting
 
-    awaited = [item for item in store.items() if item.state in {State.RUNNING, State.UNSAVED}]
+    awaited = [
+        item for item in store.items() if item.state in {State.RUNNING, State.UNSAVED} or item.is_named
+    ]
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         unknown = [
             item for item, known in zip(awaited, pool.map(is_known, awaited), strict=True) if not known

@@ -44,6 +44,7 @@ _FATES: Final = {
     State.RUNNING: "wait",
     State.MODERATED: "moderated",
     State.INTENT: "lost_answers",
+    State.GONE: "failed",
     State.FAILED: "failed",
     State.POSTPONED: "submit",
 }
@@ -163,7 +164,7 @@ class _BatchDryRun:
             "lost_answers": fates["lost_answers"],
             "failed": fates["failed"],
             "broken": fates["broken"],
-            "cancel": self._would_be_cancelled(),
+            "cancel": len(self._phase.unwanted(is_mapped=self._is_mapped)),
             "estimated_credits": sum(known) if len(known) == len(costs) else None,
             "known_credits": sum(known),
             "without_estimate": len(costs) - len(known),
@@ -178,11 +179,6 @@ class _BatchDryRun:
             "kinds": _kinds(kinds, costs, sent),
             "broken_entries": [one.broken for one in looked if one.broken is not None][:MOST_LISTED],
         }
-
-    def _would_be_cancelled(self) -> int:
-        if not self._phase.may_cancel_others(is_mapped=self._is_mapped):
-            return 0
-        return sum(item.state is State.RUNNING for item in self._phase.off_list())
 
     def _planned(self, sent: list[_Looked], costs: list[float | None]) -> list[Planned]:
         return [

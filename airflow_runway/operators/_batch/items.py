@@ -205,6 +205,10 @@ class BatchItems:
         """What was accepted and is not known to have ended."""
         return [item for item in self._store.items() if item.state is State.RUNNING]
 
+    def named(self) -> list[Item]:
+        """What was answered by an error that holds an id."""
+        return [item for item in self._store.items() if item.is_named]
+
     def is_to_come(self, place: int) -> bool:
         """Whether a pinned entry is still to be submitted in this try.
 

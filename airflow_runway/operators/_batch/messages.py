@@ -103,6 +103,20 @@ def still_running(ids: Sequence[str]) -> str:
     return f" Not known to have ended, and charged if they finish: {listed(ids)}."
 
 
+def no_longer_there(ids: Sequence[str]) -> str:
+    """A sentence on generations that succeeded, and whose results were gone before they were stored.
+
+    :param ids: Runway task ids.
+    """
+    if not ids:
+        return ""
+    return (
+        f" Succeeded, and deleted before they were stored, so most likely charged: {listed(ids)}. They are not made "
+        "again unasked. To pay for one of them again, change its request (say the seed), or its item_key where it "
+        'has one, and clear this task; on_clear="regenerate" pays for the whole list again.'
+    )
+
+
 def listed(ids: Sequence[str]) -> str:
     """Ids, as many as a person reads.
 

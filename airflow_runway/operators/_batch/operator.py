@@ -36,9 +36,10 @@ class RunwayBatchOperator(StoppableBatch):
 
     Items are independent: one that is wrong, or fails, fails alone. Each is journalled before it is sent, and sent
     once: a retry, or a clear, goes on where the batch stopped. What succeeded is kept, what runs is waited for, what
-    failed is submitted, and paid for, again; items that were moderated, and answers that were lost, are left alone
-    (see :mod:`airflow_runway.core.journal.batch` for the table). A limit of the account (429) is waited for without
-    a worker, as are throttled generations. Needs Airflow 3.3.
+    failed is submitted, and paid for, again; items that were moderated, answers that were lost, and results that
+    were deleted before they were saved, are left alone (see :mod:`airflow_runway.core.journal.batch` for the
+    table). A limit of the account (429) is waited for without a worker, as are throttled generations. Needs
+    Airflow 3.3.
 
     The first try *pins* the list: it writes down which items it has, before anything is sent. Retries keep that pin,
     a clear pins anew. Airflow renders templates anew after each deferral: whatever the list is then, nothing but what
@@ -205,10 +206,11 @@ class RunwayBatchOperator(StoppableBatch):
         with self._stoppable(context):
             phase, store = self._begin(context)
             report = self._report(context, phase)
-            phase.settle(event["ended"], to_be_saved=bool(self.destination))
+            # None of it is there in an event of another task (airflow-facts §3).
+            phase.settle(event.get("ended", {}), to_be_saved=bool(self.destination))
             report.save()
             self._find_bodies(phase)
-            return self._go_on(phase, report, store, pauses=event["pauses"])
+            return self._go_on(phase, report, store, pauses=event.get("pauses", 0))
 
     def deferral_expired(self, context: Context) -> BatchSummary:
         """Our own deadline: as if the trigger had reported that nothing more has ended."""

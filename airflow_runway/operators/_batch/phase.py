@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.limits import Limits, StopReason
+from airflow_runway.core.journal.settlement import is_over
 from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
@@ -28,7 +29,7 @@ from airflow_runway.exceptions import (
     RunwayOutOfCreditsError,
     RunwaySubmissionError,
 )
-from airflow_runway.operators._batch.settling import GONE_FOR_GOOD, SettlingItems
+from airflow_runway.operators._batch.settling import SettlingItems
 from airflow_runway.operators._callback_token import with_token
 
 if TYPE_CHECKING:
@@ -169,8 +170,9 @@ class BatchPhase(SettlingItems):
         try:
             submission = self._hook.send(self._route, body)
         except RunwayAmbiguousSubmissionError as error:
-            self.put(planned.ended(State.INTENT, note=str(error)))
+            named = replace(planned, runway_task_id=error.runway_task_id, refused=error.facts.refused)
             self._log.error("Item %d: %s", place, error)
+            self.put(named.ended(State.INTENT, note=str(error)))
             return
         except (RunwaySubmissionError, RunwayConfigurationError) as error:
             self._not_accepted(place, planned, before, error)
@@ -209,15 +211,21 @@ class BatchPhase(SettlingItems):
             f"{outcome}."
         )
         self._log.error("Runway task %s: %s", item.runway_task_id, note)
-        if outcome in GONE_FOR_GOOD:
+        if is_over(item, outcome, time.time()):
             self.put(item.ended(State.FAILED, note=note))
 
-    def cancel_quietly(self, why: str) -> None:
+    def cut_off(self) -> list[Item]:
+        """What runs, and could not be recorded since the task was cleared meanwhile: no next try knows it."""
+        return [item for item in self.running() if item.runway_task_id in self._store.cut_off]
+
+    def cancel_quietly(self, why: str, items: list[Item] | None = None) -> None:
         """Cancel everything that runs, over a session of its own, and record what is gone; trouble is logged.
 
         :param why: a sentence for the record.
+        :param items: only these.
         """
+        items = self.running() if items is None else items
         try:
-            self.cancel(self.running(), why, self._hook.detached(KILL_CLEANUP_TIMEOUT))
+            self.cancel(items, why, self._hook.detached(KILL_CLEANUP_TIMEOUT))
         except Exception as error:
             self._log.warning("%s Not everything could be cancelled: %s", why, error)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.core.journal.item import Item, State
+from airflow_runway.core.journal.settlement import stored
 from airflow_runway.core.limits import LARGEST_OUTPUT
+from airflow_runway.core.owner import owner_of
 from airflow_runway.core.saving.naming import FileName
 from airflow_runway.exceptions import RunwayBatchError, RunwayBatchIncompleteError, runway_errors
-from airflow_runway.operators._batch.manifest import own_name
-from airflow_runway.operators._batch.messages import remedy, still_running
+from airflow_runway.operators._batch.manifest import Fate, Origin, line_of, own_name
+from airflow_runway.operators._batch.messages import no_longer_there, remedy, still_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,6 +48,7 @@ class BatchReport:
     ) -> None:
         self._options, self._hook, self._context = options, hook, context
         self._phase, self._log = phase, log
+        self._origin = Origin(hook.settings.gateway.name, options.route, owner_of(context["ti"]))
 
     def check(self) -> None:
         """Find out before anything is sent whether outputs could be saved as the author wants.
@@ -72,17 +75,17 @@ class BatchReport:
 
     def save(self) -> None:
         """Store the outputs of what has succeeded and is not stored yet; trouble leaves them for another try."""
-        items = [item for item in self._phase.items() if item.state is State.UNSAVED]
+        items = [item for item in self._phase.items() if item.state in {State.UNSAVED, State.GONE}]
         if not items or not self._options.destination or self._phase.stopped:
             return
         by_id = {item.runway_task_id: item for item in items}
         self._phase.put(*(self._saved(by_id[one.id], one) for one in self._saver().run(list(by_id))))
 
     def _saved(self, item: Item, outcome: SaveOutcome) -> Item:
-        if outcome.error is None:
-            return item.ended(State.SUCCEEDED)
-        self._log.error("%s", outcome.error)
-        return item.ended(State.UNSAVED, note=str(outcome.error))
+        error = outcome.error
+        if error is not None:
+            self._log.error("%s", error)
+        return stored(item, outcome.task, error.facts if error is not None else None)
 
     def _saver(self) -> Saver:
         from airflow_runway.transfers._saving.destination import Destination, folder_at
@@ -99,6 +102,8 @@ class BatchReport:
                 max_bytes=LARGEST_OUTPUT,
                 max_concurrency=4,
                 pause=self._options.pause_between_tries,
+                models=self._phase.models(),
+                owner=self._origin.owner,
             ),
             self._log,
         )
@@ -155,7 +160,7 @@ class BatchReport:
         summary: BatchSummary = {
             "total": len(lines),
             "succeeded": words["succeeded"],
-            "failed": words["failed"] + words["unsaved"],
+            "failed": words["failed"] + words["unsaved"] + words["gone"],
             "moderated": words["moderated"],
             "lost_answers": words["intent"],
             "unfinished": words["running"],
@@ -193,16 +198,10 @@ class BatchReport:
                 note = f"Runway task {item.runway_task_id} is not known to have ended."
             elif item.state is State.INTENT and not note:
                 note = "Its worker was lost while it was sent: it may exist, and may have been charged."
-        return {
-            "index": place,
-            "state": state,
-            "runway_task_id": item.runway_task_id or None if item else None,
-            "cost_credits": item.charged if item else None,
-            "credits": item.credits if item else 0.0,
-            "note": note or None,
-            "may_pass": may_pass,
-            "files": files.get(item.runway_task_id, []) if item and state == "succeeded" else [],
-        }
+        saved = files.get(item.runway_task_id, []) if item and state == "succeeded" else []
+        return line_of(
+            place, item, Fate(state, note, may_pass, saved), self._origin, self._phase.model_of(place)
+        )
 
     def _why_not(self, item: Item | None) -> str:
         if item is not None and item.note:
@@ -273,9 +272,10 @@ class BatchReport:
         more = f" ({len(bad) - _REASONS_TOLD} more)" if len(bad) > _REASONS_TOLD else ""
         where = f" All items: {summary['manifest']}." if summary["manifest"] else ""
         running = still_running([line["runway_task_id"] or "" for line in bad if line["state"] == "running"])
+        gone = no_longer_there([line["runway_task_id"] or "" for line in bad if line["state"] == "gone"])
         text = (
             f"{summary['succeeded']} of {summary['total']} items succeeded, {counts}; {summary['credits']:g} credits "
-            f"so far. {self._remedy()}{reasons}{more}{running}{where}"
+            f"so far. {self._remedy()}{reasons}{more}{running}{gone}{where}"
         )
         if all(line["may_pass"] for line in bad):
             return RunwayBatchIncompleteError(f"{text} A retry submits, and pays for, only what failed.")

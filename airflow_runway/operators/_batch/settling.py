@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 from airflow_runway import telemetry
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.item import Item, State
-from airflow_runway.core.journal.settlement import Begins, Settlement, settlement_of
+from airflow_runway.core.journal.record import model_in
+from airflow_runway.core.journal.settlement import Begins, Settlement, is_over, settlement_of
 from airflow_runway.core.limits import RESULT_ATTEMPTS
-from airflow_runway.core.models import CancelOutcome
 from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
 from airflow_runway.operators._batch.items import BatchItems
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Requests to the gateway under way at the same time, where they are free.
 READS_AT_ONCE = 8
-#: Outcomes of a cancellation after which nothing comes of a generation any more.
-GONE_FOR_GOOD = frozenset({CancelOutcome.CANCELLED, CancelOutcome.NOT_FOUND})
 
 
 @dataclass
@@ -66,7 +65,7 @@ class SettlingItems(BatchItems):
         self.result = PhaseResult()
 
     def settle_all(self, *, to_be_saved: bool, counts: bool = True) -> None:
-        """Read everything that is recorded as running, when a try begins: what a stopped try cancelled is found out.
+        """Read everything that may run, when a try begins: what a stopped try cancelled is found out.
 
         :param to_be_saved: whether outputs are stored afterwards.
         :param counts: whether what has ended is counted, and told; a dry run only looks.
@@ -84,7 +83,7 @@ class SettlingItems(BatchItems):
         counts: bool = True,
         attempts: int = RESULT_ATTEMPTS,
     ) -> None:
-        """Read what the trigger says has ended, record how, and count it.
+        """Read what the trigger says has ended, and what only an error named; record how, and count it.
 
         :param ended: Runway task id → the trigger's error, ``None`` where it saw a regular end.
         :param to_be_saved: whether outputs are stored afterwards.
@@ -92,12 +91,13 @@ class SettlingItems(BatchItems):
         :param counts: whether what has ended is counted, and told.
         :param attempts: tries of each reading.
         """
-        items = [item for item in self.running() if item.runway_task_id in ended]
+        self._leave_to_others()
+        items = [item for item in self.running() if item.runway_task_id in ended] + self.named()
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             settled = list(
                 pool.map(
                     lambda item: self._settled(
-                        item, ended[item.runway_task_id], to_be_saved, begins, attempts
+                        item, ended.get(item.runway_task_id), to_be_saved, begins, attempts
                     ),
                     items,
                 )
@@ -111,6 +111,13 @@ class SettlingItems(BatchItems):
                 telemetry.count_ending(settlement.decision)
                 if settlement.item.note:
                     self._log.error("%s", settlement.item.note)
+
+    def _leave_to_others(self) -> None:
+        """An id that an error named may be another item's ("you have one running already"): it is left to that."""
+        holders = Counter(one for item in self.items() for one in (item.runway_task_id, *item.previous))
+        self.put(
+            *(item.unnamed("is another item's") for item in self.named() if holders[item.runway_task_id] > 1)
+        )
 
     def _settled(
         self,
@@ -135,7 +142,15 @@ class SettlingItems(BatchItems):
                 "the same connection?",
                 item.runway_task_id,
             )
-        return settlement_of(item, task, error, to_be_saved=to_be_saved, begins=begins)
+        settlement = settlement_of(item, task, error, to_be_saved=to_be_saved, begins=begins)
+        if item.is_named and settlement.item is not item:
+            self._log.warning(
+                "Runway task %s, which an error named: %s, so this item is %s.",
+                item.runway_task_id,
+                "the gateway knows it" if settlement.item.runway_task_id else "the gateway does not know it",
+                settlement.item.state,
+            )
+        return settlement
 
     def cancel_at_deadline(self, deadline: float) -> None:
         """Cancel what has not ended, and count it.
@@ -161,10 +176,11 @@ class SettlingItems(BatchItems):
         def gone(item: Item) -> bool:
             outcome = hook.cancel_task(item.runway_task_id)
             self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
-            if outcome in GONE_FOR_GOOD:
+            is_gone = is_over(item, outcome, time.time())
+            if is_gone:
                 note = f"Runway task {item.runway_task_id}: {why} Cancelling: {outcome}."
                 self.put(item.ended(State.FAILED, note=note))
-            return outcome in GONE_FOR_GOOD
+            return is_gone
 
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             return [item for item, is_gone in zip(items, pool.map(gone, items), strict=True) if is_gone]
@@ -178,23 +194,44 @@ class SettlingItems(BatchItems):
         :param is_mapped: whether the task is one of several that are mapped.
         """
         others = [item for item in self.off_list() if item.state is State.RUNNING]
-        if not others:
-            return
-        if not self.may_cancel_others(is_mapped=is_mapped):
+        unwanted = self.unwanted(is_mapped=is_mapped)
+        if left := [item.runway_task_id for item in others if item not in unwanted]:
             self._log.warning(
                 "Requests have left the list, and their generations run on, since %s.%s",
-                "this task is mapped" if is_mapped else "not every entry of the list could be read",
-                still_running([item.runway_task_id for item in others]),
+                "this task is mapped"
+                if is_mapped
+                else "only an error named them, so that they may be another task's"
+                if self._was_read()
+                else "not every entry of the list could be read",
+                still_running(left),
             )
-            return
-        self.cancel(others, "Its request is no longer in the list.")
+        self.cancel(unwanted, "Its request is no longer in the list.")
 
-    def may_cancel_others(self, *, is_mapped: bool) -> bool:
-        """Whether what runs for requests that have left the list is cancelled.
+    def unwanted(self, *, is_mapped: bool) -> list[Item]:
+        """What runs for requests that have left the list, and is cancelled.
 
         :param is_mapped: see :meth:`cancel_others`.
         """
-        return not is_mapped and all(pinned.content for pinned in self.pin)
+        if is_mapped or not self._was_read():
+            return []
+        return [item for item in self.off_list() if item.state is State.RUNNING and not item.is_doubtful]
+
+    def _was_read(self) -> bool:
+        return all(pinned.content for pinned in self.pin)
+
+    def model_of(self, place: int) -> str:
+        """The model that a pinned entry names; empty where it names none, or its body is no longer in the list.
+
+        :param place: which entry.
+        """
+        request = self._bodies.get(place)
+        return model_in(request.payload) if request is not None and request.payload else ""
+
+    def models(self) -> dict[str, str]:
+        """The model of each generation, by its id, where it is known."""
+        places = {item.runway_task_id: place for place in self._bodies if (item := self.item(place))}
+        known = {one: self.model_of(place) for one, place in places.items() if one}
+        return {one: model for one, model in known.items() if model}
 
     def frees_at(self) -> float | None:
         """Wall clock at which a lost answer stops counting as unfinished; ``None`` = there is none."""

@@ -184,6 +184,8 @@ class BatchSteps(RunwayOperatorBase):
         ]
         oldest = sorted(due, key=attrgetter("sent_at"))[:LOOKED_AT_TOGETHER]
         ids = [item.runway_task_id for item in oldest]
+        if not ids:
+            return False
         looked_at.update(dict.fromkeys(ids, now))
         phase.settle(dict.fromkeys(ids), to_be_saved=bool(self.destination), attempts=1)
         return not {item.runway_task_id for item in phase.running()}.issuperset(ids)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_runway.stores.batch import BatchStore
 
 _WHY = "Somebody ended this task."
+_CLEARED = "This task was cleared before it could be recorded, so that its next try does not know it."
 
 
 class StoppableBatch(BatchSteps):
@@ -89,6 +90,7 @@ class StoppableBatch(BatchSteps):
             return
         if isinstance(error, TaskDeferred):
             self._end_stopped(phase)
+        self._give_up_what_is_cut_off(phase)
         # With trouble of its own the phase says that, but what nobody wants any more is cancelled all the same.
         if phase.running() and self._state_if_over() is not None:
             phase.cancel_quietly(_WHY)
@@ -100,6 +102,14 @@ class StoppableBatch(BatchSteps):
         is_over = self._finding is not None and self._finding.fate is Fate.ARE_CANCELLED
         return self._finding.state if self._finding is not None and is_over else None
 
+    def _give_up_what_is_cut_off(self, phase: BatchPhase) -> None:
+        """Cancel, or else name, what no next try can find."""
+        if self.cancel_on_kill and (items := phase.cut_off()):
+            phase.cancel_quietly(_CLEARED, items)
+        if items := phase.cut_off():
+            left = still_running([item.runway_task_id for item in items])
+            self.log.error("This task was cleared, and its next try does not know them.%s", left)
+
     def _end_stopped(self, phase: BatchPhase) -> NoReturn:
         """The end of a batch that was told to stop, everything that it sent being recorded.
 
@@ -107,9 +117,12 @@ class StoppableBatch(BatchSteps):
         :raises RunwayStoppedError: what runs goes on, and a retry waits for it.
         :raises RunwayBatchError: the task is over; what ran is cancelled, or named.
         """
+        # First: where the task was cleared, SIGKILL is seconds away.
+        self._give_up_what_is_cut_off(phase)
         state = self._state_if_over()
         if state is None:
-            ids = [item.runway_task_id for item in phase.running()]
+            lost = {item.runway_task_id for item in phase.cut_off()}
+            ids = [item.runway_task_id for item in phase.running() if item.runway_task_id not in lost]
             said = self._finding.state if self._finding is not None else None
             facts = (
                 left_running(f"A batch with {len(ids)} unfinished Runway tasks ({listed(ids)})", said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -28,9 +28,10 @@ from airflow_runway.transfers._saving.outcome import SaveOutcome
 from airflow_runway.transfers._saving.output import OutputJob, save_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_runway.core.models import RunwayTask
+    from airflow_runway.core.owner import Owner
     from airflow_runway.core.saving.manifest import FileEntry, Manifest
     from airflow_runway.core.saving.naming import FileName
     from airflow_runway.hooks._ports import ReadsTasks
@@ -62,6 +63,10 @@ class SaverOptions:
     max_concurrency: int
     #: Seconds to wait after so many tries in vain, from 1, before one file is tried again.
     pause: Callable[[int], float]
+    #: For the manifest: the model of each generation, by its id, where known.
+    models: Mapping[str, str] = field(default_factory=dict)
+    #: For the manifest: the task that saves; ``None`` if unknown.
+    owner: Owner | None = None
 
 
 class Saver:
@@ -185,6 +190,8 @@ class Saver:
             [outcome.files[index] for index in sorted(outcome.files)],
             gateway=self._settings.gateway.name,
             route=self._options.route,
+            model=self._options.models.get(outcome.id),
+            owner=self._options.owner,
             saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
             error=outcome.error,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from integration.support import KEY
+from integration.support import KEY, connection_to
 
 from airflow_runway.demo.rest import RestError
 from airflow_runway.emulator.process import emulator_process
@@ -67,6 +68,8 @@ class Ending:
     charges: list[dict]
     requests: list[dict]
     notes: dict = field(default_factory=dict)
+    #: The manifest of a batch.
+    lines: list[dict] = field(default_factory=list)
 
     @property
     def paid(self):
@@ -82,6 +85,18 @@ class Ending:
     def posts(self):
         """How many submissions arrived."""
         return sum(request["method"] == "POST" for request in self.requests)
+
+    @property
+    def sent(self):
+        """How often each prompt was sent, in the order in which they came first."""
+        bodies = [request["body"] for request in self.requests if request["method"] == "POST"]
+        return tuple(Counter(body["promptText"] for body in bodies).values())
+
+    @property
+    def unnamed(self):
+        """How many generations are known to nobody here by their id."""
+        told = self.log + json.dumps(self.lines)
+        return sum(charge["runway_task_id"] not in told for charge in self.charges)
 
     @property
     def clip(self):
@@ -113,6 +128,8 @@ class Stage:
         self._marker = marker
         self.name = name
         self.notes = {}
+        self._list = marker.with_suffix(".jsonl")
+        self._manifest = marker.with_suffix(".manifest.jsonl")
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -133,6 +150,38 @@ class Stage:
         self.emulator = self._stack.enter_context(emulator_process(port=port, seconds=seconds))
         if fault:
             self.emulator.add_fault(**fault)
+
+    def open_another_gateway(self):
+        """Start a second emulator, which knows nothing of the first one's generations.
+
+        :returns: it.
+        """
+        return self._stack.enter_context(emulator_process())
+
+    def connect(self, **changes):
+        """Keep the run's connection in Airflow's database, where it can be changed; else it is in the environment.
+
+        :param changes: fields that are other ones from now on.
+        """
+        fields = connection_to(self.emulator, timeout=8) | changes
+        name, is_new = f"{self._marker.name}_kept", self.conn_id != f"{self._marker.name}_kept"
+        self.conn_id = name
+        wish = {"connection_id": name, **fields, "extra": json.dumps(fields["extra"])}
+        path = "/api/v2/connections" if is_new else f"/api/v2/connections/{name}"
+        patiently(self.airflow.request, "POST" if is_new else "PATCH", path, wish)
+
+    def write_list(self, *prompts, end=""):
+        """Write the list of a batch, which is known by its prompts, anew.
+
+        :param end: what stands behind the last line.
+        """
+        fields = {"model": "gen4.5", "ratio": "1280:720", "duration": 5}
+        lines = [json.dumps({**fields, "promptText": prompt}) + "\n" for prompt in prompts]
+        self._list.write_text("".join(lines) + end)
+
+    def delete_list(self):
+        """Delete the list of a batch."""
+        self._list.unlink()
 
     def start(self, *, dag_id="chaos_wait", kill_at="", weapon=""):
         """Trigger the run, under a name of our own: after a trouble of SQLite's it is simply asked for again."""
@@ -172,6 +221,10 @@ class Stage:
         """Clear the task as a person does."""
         patiently(self.airflow.clear, self.dag_id, self.run_id, "generate")
 
+    def check_paid(self, charges):
+        """See that so much, and no more, is paid for by now."""
+        assert len(self.emulator.ledger()["charges"]) == charges
+
     def seen_cancelled(self):
         """Whether a DELETE has arrived."""
         return any(request["method"] == "DELETE" for request in self.emulator.requests())
@@ -197,6 +250,7 @@ class Stage:
             charges=self.emulator.ledger()["charges"],
             requests=self.emulator.requests(),
             notes={**self.notes, "killed": self.was_killed},
+            lines=self._lines(),
         )
 
     def _is_over(self):
@@ -207,6 +261,11 @@ class Stage:
             return json.dumps(self.airflow.task_log(self.dag_id, self.run_id, task_id, try_number=number))
         except RestError as error:
             return str(error)
+
+    def _lines(self):
+        if not self._manifest.exists():
+            return []
+        return [json.loads(line) for line in self._manifest.read_text().splitlines()]
 
     def _result(self):
         try:

@@ -44,3 +44,7 @@ def test_a_fault_costs_what_it_must_and_the_clip_is_found_or_named(fault, played
     assert [words for words in case.words if words not in ending.log] == []
     assert ending.notes.get("before") == ending.notes.get("after")
     assert bool(ending.cancels) is case.cancelled, f"{ending.cancels} DELETEs"
+    assert tuple(line["state"] for line in ending.lines) == case.lines
+    # Whatever is paid for is found or named, but for an answer that is reported as lost.
+    assert not ending.lines or ending.unnamed <= case.lines.count("intent")
+    assert not case.sent or ending.sent == case.sent

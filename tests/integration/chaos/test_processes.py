@@ -7,7 +7,10 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from integration.chaos.fault_cases import LOST, TO_ALL
+from integration.chaos.case import LOST
+from integration.chaos.worker_cases import TO_ALL
+
+from airflow_runway.demo.sessions import signal_all
 
 # After test_faults on purpose: a triggerer's first look-up of a task's state takes seconds, here it is warm.
 
@@ -35,6 +38,11 @@ def waiting(request, new_stage):
 def reads(stage):
     """How often the generation was read."""
     return sum(task["reads"] for task in stage.emulator.tasks())
+
+
+def came_too_late(log):
+    """Whether a second triggerer has found out that a generation has ended."""
+    return log.count("Trigger fired event") == 2 or "cancelling: already_finished" in log
 
 
 def check_survivors(stages, fault, note):
@@ -65,6 +73,30 @@ def test_a_frozen_triggerer_that_wakes_up_cancels_nothing_that_another_took_over
         assert any(SPARED in stage.log() for stage in waiting)
     finally:
         first.signal(signal.SIGCONT)
+        second.kill()
+
+
+@pytest.mark.parametrize("waiting", [20], indirect=True)
+def test_a_triggerer_that_is_frozen_with_its_child_until_after_the_end_cancels_nothing(
+    chaos_airflow, waiting, note
+):
+    """When it wakes up, another one has taken over, and the tasks are over: their clips must not be deleted."""
+    first = chaos_airflow.components["triggerer"]
+    second = chaos_airflow.start_triggerer("triggerer-2")
+    frozen = first.family()
+    assert len(frozen) > 1, "it has no child"
+    try:
+        time.sleep(5)  # until the other one is ready to take over
+        signal_all(frozen, signal.SIGSTOP)
+        for stage in waiting:
+            stage.wait_for_end()
+        signal_all(frozen, signal.SIGCONT)
+        # Else nothing was tested: it reads once more and fires, too late, or its ``on_kill`` is called.
+        for stage in waiting:
+            stage.wait_until(lambda stage=stage: came_too_late(stage.log()), 40, "the thawed one's look")
+        check_survivors(waiting, "triggerer and child frozen until after the end", note)
+    finally:
+        signal_all(frozen, signal.SIGCONT)
         second.kill()
 
 

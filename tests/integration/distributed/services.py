@@ -125,9 +125,18 @@ class Services:
         self._wait_for("redis", process, client.ping, redis.RedisError)
         client.close()
 
-    def _start_postgres(self) -> None:
-        import psycopg2
+    def restart_database(self, pause: float) -> None:
+        """End PostgreSQL, every connection with it, and start it again.
 
+        :param pause: seconds in between.
+        """
+        server = self._processes.pop()
+        server.send_signal(signal.SIGINT)  # end now and in order
+        server.wait(_STOP_SECONDS)
+        time.sleep(pause)
+        self._run_postgres()
+
+    def _start_postgres(self) -> None:
         programs, data, password = _postgres_bin(), self._folder / "data", self._folder / "password"
         assert programs is not None
         password.touch(0o600)
@@ -138,9 +147,18 @@ class Services:
         initdb += [f"--pgdata={data}", "--username=airflow", "--auth=scram-sha-256", f"--pwfile={password}"]
         if self._run("initdb", initdb).wait(_START_SECONDS) != 0:
             raise RuntimeError(f"initdb failed:\n{self._log('initdb')}")
+        self._run_postgres()
+
+    def _run_postgres(self) -> None:
+        import psycopg2
+
+        programs = _postgres_bin()
+        assert programs is not None
         settings = {**_POSTGRES_SETTINGS, "port": str(self._postgres_port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        process = self._run("postgres", [str(programs / "postgres"), "-D", str(data), *options])
+        process = self._run(
+            "postgres", [str(programs / "postgres"), "-D", str(self._folder / "data"), *options]
+        )
         address = self.database.replace("+psycopg2", "")
         self._wait_for("postgres", process, lambda: psycopg2.connect(address).close(), psycopg2.Error)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.demo.local_airflow import LocalAirflow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from integration.distributed.services import Services
@@ -21,6 +22,7 @@ SLOTS = 2
 #: Their names, in the order in which they are started.
 TRIGGERERS = "triggerer", "triggerer-2"
 _SIGN_ON_SECONDS = 60.0
+_END_SECONDS = 10.0
 #: How soon a loss is noticed, in seconds. Airflow's defaults are 30, 300 and 86,400.
 QUICK_TAKEOVER = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -67,6 +69,8 @@ class DistributedAirflow(LocalAirflow):
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(slots),
         }
         super().__init__(home, dags, connections, {**distributed, **(env or {})}, **options)
+        #: What each component was started with.
+        self._words: dict[str, tuple[str, ...]] = {}
         self._worker_names = [f"worker-{number}" for number in range(1, workers + 1)]
         #: Triggerers by the id of each sign-on.
         self._signed_on: dict[int, str] = {}
@@ -102,6 +106,41 @@ class DistributedAirflow(LocalAirflow):
         for name in self._worker_names:
             if not self._runs(name):
                 self.start_worker(name)
+
+    @contextmanager
+    def managed(self) -> Iterator[Callable[[], list[str]]]:
+        """A block in which components may end, and are started again as by a service manager.
+
+        :returns: what starts those that have ended, and names them; to be called again and again.
+        """
+        again: set[str] = set()
+
+        def start_what_ended() -> list[str]:
+            ended = [
+                one.name for one in self.components if one.exit_code is not None and one.name in self._words
+            ]
+            again.update(ended)
+            for name in ended:
+                self.start_component(name, *self._words[name]).expected_to_end = True
+            return ended
+
+        for component in self.components:
+            component.expected_to_end = True
+        try:
+            yield start_what_ended
+        finally:
+            # Nobody knows which of them has which id: :meth:`make_whole` starts others.
+            for name in again.intersection(TRIGGERERS):
+                self.components[name].kill()
+                self.components.wait_for_end(name, _END_SECONDS)
+            self._signed_on |= dict.fromkeys(self._new_triggerer_jobs(), "")
+            for component in self.components:
+                component.expected_to_end = component.exit_code is not None
+
+    def start_component(self, name: str, *argv: str) -> Component:
+        """See :class:`LocalAirflow`; what it was started with is kept."""
+        self._words[name] = argv
+        return super().start_component(name, *argv)
 
     def triggerer_of(self, job: int) -> Component:
         """The triggerer that signed on under an id.

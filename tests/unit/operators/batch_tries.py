@@ -9,9 +9,11 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from unit.clocks import of_a_wait, of_the_main_thread
 from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, MemoryTaskInstance, _says
 
+from airflow_runway.exceptions import RunwayTransferError
 from airflow_runway.hooks import _transport
 from airflow_runway.operators._stopping import StopSignal
 from airflow_runway.operators.runway import RunwayBatchOperator
+from airflow_runway.transfers._saving import saver
 
 DONE = "SUCCEEDED"
 
@@ -145,3 +147,38 @@ def moderating(monkeypatch):
         return _says({"id": runway_task_id, "status": "FAILED", "failureCode": "SAFETY.INPUT.TEXT"})
 
     monkeypatch.setattr(BatchGateway, "_answer", answer)
+
+
+def hiding(monkeypatch):
+    """Answer for an id that is not known, any more or yet, as the reverse format does: NOT_VISIBLE, not gone."""
+    plain = BatchGateway._answer
+
+    def answer(self, call):
+        said = plain(self, call)
+        if said.status != 404:
+            return said
+        return _says({"code": "task_not_exist", "message": "task_not_exist", "data": None}, 400)
+
+    monkeypatch.setattr(BatchGateway, "_answer", answer)
+
+
+class Downloads:
+    """Files of one byte, without a host."""
+
+    def __init__(self, monkeypatch):
+        #: Whether the host answers nothing.
+        self.broken = False
+        monkeypatch.setattr(saver, "save_output", self._save)
+
+    def _save(self, job):
+        if self.broken:
+            raise RunwayTransferError("The host of the outputs is away.")
+        name = job.file_name.name(job.runway_task_id, job.index, "video/mp4")
+        job.destination.write(name, b"x", "video/mp4")
+        return {
+            "index": job.index,
+            "path": str(job.destination.path(name)),
+            "bytes": 1,
+            "sha256": "",
+            "media_type": "video/mp4",
+        }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
@@ -16,6 +17,9 @@ from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.verdicts import Delivery
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Crash(BaseException):
     """The worker dies here: nothing of ours may catch it."""
@@ -23,16 +27,27 @@ class Crash(BaseException):
 
 @dataclass
 class CrashPoint:
-    """Counts operations down; at zero the worker dies, before or after the operation took effect."""
+    """Counts operations down; at zero the worker dies, before or after the operation took effect.
+
+    Before one of them it may be told to stop, too.
+    """
 
     left: int | None = None
     after: bool = False
+    #: Operations until the worker is told to stop, and how it is told.
+    until_stop: int | None = None
+    stop: Callable[[], None] = lambda: None
 
     def around(self, operation):
+        if self.until_stop is not None:
+            self.until_stop -= 1
+            if self.until_stop == 0:
+                self.stop()
         if self.left is None:
             return operation()
         self.left -= 1
-        if self.left == 0 and not self.after:
+        # Below 0 it is dead already: no other thread does anything any more.
+        if self.left < 0 or (self.left == 0 and not self.after):
             raise Crash
         result = operation()
         if self.left == 0:
@@ -82,7 +97,7 @@ class MemoryStore:
 class MemoryTaskInstance:
     """XComs of one try."""
 
-    task_id = "task"
+    dag_id, run_id, task_id = "dag", "run", "task"
 
     def __init__(self, crash_point, max_tries=3, map_index=-1):
         self.crash_point, self.max_tries, self.map_index = crash_point, max_tries, map_index
@@ -109,13 +124,20 @@ class MemoryGateway:
     owners: dict[str, str] = field(default_factory=dict)
     #: Ids whose answer reached the caller.
     received: list[str] = field(default_factory=list)
+    #: Ids that only an error has named, without a price.
+    unpriced: set[str] = field(default_factory=set)
     _handed_over: list[str] = field(default_factory=list)
     _account: str = ""
     posts: int = 0
     reads_fail: int = 0
+    #: How many reads of each generation do not show it yet.
+    shows_after: int = 0
+    _shown: Counter[str] = field(default_factory=Counter)
     estimate: float | None = 25.0
     #: What a generation that ended is said to have cost.
     cost: float | None = None
+    #: Id → when it was created, for those of which that is told.
+    created: dict[str, str] = field(default_factory=dict)
 
     @property
     def charges(self):
@@ -147,7 +169,7 @@ class MemoryGateway:
             raise NoAnswerError(Delivery.UNKNOWN, "reset")
         runway_task_id = call.path.rpartition("/")[2]
         known = self.owners.get(runway_task_id) == self._account
-        status = self.tasks[runway_task_id] if known else None
+        status = self.tasks[runway_task_id] if known and self._shows(runway_task_id) else None
         assert known or call.method != "DELETE", "cancelled on another account"
         if call.method == "DELETE":
             self.deleted.append(runway_task_id)
@@ -159,7 +181,13 @@ class MemoryGateway:
         more |= {"failureCode": "INTERNAL"} if status == "FAILED" else {}
         if self.cost is not None and status != "RUNNING":
             more["cost"] = {"credits": self.cost}
+        if runway_task_id in self.created:
+            more["createdAt"] = self.created[runway_task_id]
         return _says({"id": runway_task_id, "status": status, **more})
+
+    def _shows(self, runway_task_id):
+        self._shown[runway_task_id] += 1
+        return self._shown[runway_task_id] > self.shows_after
 
     def _create(self):
         self.posts += 1
@@ -186,6 +214,7 @@ class MemoryGateway:
             return _says({})
         self._handed_over.append(runway_task_id)
         if fault.endswith("with its id"):
+            self.unpriced.add(runway_task_id)
             return _says({"error": "Something broke.", "id": runway_task_id}, int(fault.split()[0]))
         cost = {} if self.estimate is None else {"estimatedCost": {"credits": self.estimate}}
         return _says({"id": runway_task_id, **cost})

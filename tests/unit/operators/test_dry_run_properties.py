@@ -16,6 +16,8 @@ from unit.operators.tries import PAYLOAD, begin
 
 from airflow_runway.exceptions import RunwayError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.property
 @pytest.mark.parametrize("on_ambiguous", ["fail", "resubmit"])

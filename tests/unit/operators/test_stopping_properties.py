@@ -16,6 +16,8 @@ from airflow_runway.exceptions import RunwayError
 from airflow_runway.hooks import _transport
 from airflow_runway.triggers import _task_instance
 
+pytestmark = pytest.mark.slow
+
 states = st.sampled_from(["running", "queued", "restarting", None, OSError("away"), "failed", "success"])
 tries = st.lists(
     st.fixed_dictionaries(

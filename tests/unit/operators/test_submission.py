@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 
@@ -18,11 +19,12 @@ from airflow_runway.exceptions import (
     RunwayJournalError,
     RunwayNotAcceptedError,
     RunwayRequestRefusedError,
+    RunwayTaskFailureError,
     RunwayTaskTimeoutError,
     RunwayTransientFailureError,
 )
 from airflow_runway.hooks import _transport
-from airflow_runway.stores import submission
+from airflow_runway.stores import history
 
 
 class TestJournal:
@@ -153,9 +155,48 @@ class TestJournal:
         assert one.run() == "t1"
         assert one.record["runway_task_id"] == "t1"
 
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_an_event_of_another_task_gives_it_no_other_clip(self, tries, lost):
+        """SQLite gives the id of a deleted trigger away again, and with it the event of that one."""
+        one = tries(wait_for_completion=True, timeout=600)
+        one.defer()
+        one.gateway.add("another", "SUCCEEDED")
+        with pytest.raises(TaskDeferred) as deferred:
+            one.run("execute_complete", told="another", lost=lost)
+        trigger = deferred.value.trigger
+        assert (trigger.runway_task_id, trigger.cancel_on_kill) == ("t1", True)
+        assert trigger.deadline == one.record["anchored_at"] + 600
+        assert one.record["phase"] == "submitted"
+        assert "An event of another task came (Runway task another)" in one.log.text
+        one.gateway.tasks["t1"] = "SUCCEEDED"
+        assert one.run("execute_complete", told="another", lost=lost)["id"] == "t1"
+
+    @pytest.mark.parametrize(("ends", "error"), [("SUCCEEDED", None), ("FAILED", RunwayTaskFailureError)])
+    def test_what_it_did_cost_is_written_down_with_its_end(self, tries, ends, error):
+        one = tries(wait_for_completion=True)
+        with pytest.raises(TaskDeferred):
+            one.run()
+        assert one.record["charged_credits"] is None
+        one.gateway.tasks["t1"], one.gateway.cost = ends, 20.0
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            one.run("execute_complete")
+        assert one.record["charged_credits"] == 20.0
+
+    def test_it_says_which_model_and_whose_money(self, tries, monkeypatch):
+        tags = {"dag_id": "dag", "task_id": "task", "team_name": "film"}
+        monkeypatch.setattr(MemoryTaskInstance, "stats_tags", tags, raising=False)
+        one = tries()
+        one.run()
+        assert (one.record["model"], one.record["team_name"]) == ("gen4_turbo", "film")
+
+    def test_without_teams_there_is_none(self, tries):
+        one = tries(payload={"promptText": "a secret idea"})
+        one.run()
+        assert (one.record["model"], one.record["team_name"]) == ("", "")
+
     def test_without_a_store_it_warns_once(self, tries, monkeypatch):
 
-        monkeypatch.setattr(submission, "_warned", set())
+        monkeypatch.setattr(history, "_warned", set())
         one = tries()
         context = {"ti": MemoryTaskInstance(one.crash_point)}
         with pytest.warns(RuntimeWarning, match="no task_state_store"):

@@ -14,6 +14,7 @@ from airflow_runway.exceptions import (
     RunwayJournalError,
     RunwayRequestRefusedError,
     RunwayTaskCancelledError,
+    RunwayTaskLostError,
     RunwayTaskTimeoutError,
 )
 from airflow_runway.hooks import _transport
@@ -342,6 +343,36 @@ class TestAccounts:
         assert one.gateway.posts == 1
         set_connection()
         assert one.run() == "t1"
+
+    @pytest.mark.parametrize(
+        ("connection", "said"),
+        [
+            ({"password": NEW_KEY}, "is not known there with the API key that the connection holds now"),
+            ({"host": "https://relay.example/path"}, "is not known at https://relay.example,"),
+        ],
+    )
+    def test_nor_when_it_changes_while_it_is_waited_for(self, tries, set_connection, connection, said):
+        one = tries(wait_for_completion=True)
+        one.defer()
+        set_connection(**connection)
+        with pytest.raises(RunwayJournalError) as caught:
+            one.run("execute_complete", lost=True)
+        assert said in str(caught.value)
+        assert not isinstance(caught.value, AirflowFailException)
+        assert one.record["phase"] == "submitted"
+        set_connection()
+        one.defer()
+        one.gateway.tasks["t1"] = "SUCCEEDED"
+        assert one.run("execute_complete")["id"] == "t1"
+        assert one.gateway.posts == 1
+
+    def test_on_its_own_account_it_is_gone(self, tries):
+        one = tries(wait_for_completion=True)
+        one.defer()
+        one.gateway.tasks["t1"] = "GONE"
+        with pytest.raises(RunwayTaskLostError, match="was known and no longer is"):
+            one.run("execute_complete", lost=True)
+        assert one.record["outcome"] == "lost"
 
     def test_a_rotated_key_that_reads_it_changes_nothing(self, tries, set_connection):
         one = tries()

@@ -1,18 +1,19 @@
 """Any life of a task: crash points, faults, clears, other requests and other accounts, in any order.
 
-Histories: 200 of each of the eight variants in CI (1,600), 4,000 of each with ``--hypothesis-profile=thorough``
-(32,000); up to nine tries in each.
+Histories: 200 of each of the sixteen variants in CI (3,200), 4,000 of each with ``--hypothesis-profile=thorough``
+(64,000); up to nine tries in each. Half of them have their journal in a folder, as on Airflow 3.1 and 3.2.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+from functools import partial
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit.operators.folder_tries import begin_in_folder
 from unit.operators.memory import Crash
 from unit.operators.tries import PAYLOAD, begin
 from unit.scripted import KEY
@@ -135,10 +136,15 @@ class Life:
 
 
 @pytest.mark.property
+@pytest.mark.parametrize("journal", ["state store", "folder"])
 @pytest.mark.parametrize("mapped", [False, True], ids=["unmapped", "mapped"])
 @pytest.mark.parametrize("wait", [False, True], ids=["submit", "wait"])
 @pytest.mark.parametrize("on_clear", ["reuse", "regenerate"])
-def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, mapped, set_connection, caplog):
+def test_no_interleaving_pays_twice_or_forgets_an_id(
+    wait, on_clear, mapped, journal, set_connection, caplog, tmp_path
+):
+    start = begin if journal == "state store" else partial(begin_in_folder, root=tmp_path / "journal")
+
     @settings(
         max_examples=settings.default.max_examples * 2, deadline=None, suppress_health_check=list(HealthCheck)
     )
@@ -146,7 +152,7 @@ def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, mapped, set
     def any_life(steps):
         with pytest.MonkeyPatch.context() as monkeypatch:
             caplog.clear()
-            one = begin(
+            one = start(
                 monkeypatch, set_connection, wait_for_completion=wait, on_clear=on_clear, mapped=mapped
             )
             one.gateway.keys = {KEY: "studio", ROTATED: "studio"}
@@ -158,7 +164,7 @@ def test_no_interleaving_pays_twice_or_forgets_an_id(wait, on_clear, mapped, set
                 life.end_one(step["remote"])
                 life.run(step)
             assert not (mapped and one.gateway.deleted)
-            known = one.log.text + one.said + caplog.text + json.dumps(one.store.values)
+            known = one.log.text + one.said + caplog.text + one.written()
             for runway_task_id in one.gateway.received:
                 assert runway_task_id in known
             assert not [key for key in (KEY, ROTATED, FOREIGN) if key in known]

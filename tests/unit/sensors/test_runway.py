@@ -174,6 +174,16 @@ class TestDeferrable:
             sensor().execute_complete(context, event)
         assert deferred.value.trigger.deadline == clock.now + 60
 
+    def test_an_event_of_another_task_does_not_end_it(self, connected, context, clock):
+        """SQLite gives the id of a deleted trigger away again, and with it the event of that one."""
+        connected.answers(RUNNING)
+        event = {"runway_task_id": "another", "deadline": clock.now - 60, "error": None}
+        with pytest.raises(TaskDeferred) as deferred:
+            sensor().execute_complete(context, event)
+        assert deferred.value.trigger.runway_task_id == "t1"
+        assert deferred.value.trigger.deadline > clock.now
+        assert [call.path for call in connected.arrived] == ["/v1/tasks/t1"]
+
     def test_an_expired_deferral_is_a_timeout(self, connected, context, clock):
         with pytest.raises(RunwayTaskTimeoutError, match="t1 had not finished"):
             sensor().resume_execution("__fail__", {"error": "Trigger timeout"}, context)

@@ -15,8 +15,9 @@ from unit.stores.state_store import context
 from airflow_runway.core.journal.history import OPEN_KEPT
 from airflow_runway.core.journal.submission import UNREADABLE, History, Phase, Record
 from airflow_runway.exceptions import RunwayJournalError
-from airflow_runway.stores import submission as module
-from airflow_runway.stores.submission import KEY, SubmissionStore, kept_for_good
+from airflow_runway.stores import history as module
+from airflow_runway.stores.history import KEY, kept_for_good
+from airflow_runway.stores.submission import SubmissionStore, no_longer_there
 
 INTENT = Record(
     Phase.INTENT, "same", "runway", "image_to_video", sent_at=1.0, anchored_at=1.0, max_tries=3, token="x"
@@ -274,7 +275,7 @@ class TestClearedMeanwhile:
 
     @pytest.mark.parametrize("error", [ConnectionError(), AirflowException("x"), KeyError("error")])
     def test_other_errors_are_no_such_answer(self, error):
-        assert not module.no_longer_there(error)
+        assert not no_longer_there(error)
 
 
 @pytest.mark.parametrize(("map_index", "mapped"), [(-1, False), (0, True), (7, True), (None, False)])
@@ -378,5 +379,6 @@ def test_what_is_stored_holds_no_prompt_key_or_link(memory):
     assert set(memory.values[KEY]) == {"version", "current", "earlier", "previous"}
     assert set(memory.values[KEY]["current"]) == {
         "phase", "fingerprint", "gateway", "route", "sent_at", "runway_task_id", "refused", "anchored_at",
-        "max_tries", "estimated_credits", "token", "account", "evidence", "outcome", "as_written", "replaces",
+        "max_tries", "estimated_credits", "charged_credits", "token", "account", "evidence", "outcome",
+        "as_written", "replaces", "model", "team_name",
     }  # fmt: skip

@@ -24,7 +24,7 @@ from airflow_runway.transfers.runway_to_object_storage import (
 
 
 def test_the_manifest_describes_what_is_there(save, tmp_path, saved):
-    manifest = save(GOOD, route="image_to_video")
+    manifest = save(GOOD, route="image_to_video", model="gen4_turbo")
     path = tmp_path / "clips" / "today" / "t1-0.mp4"
     assert datetime.fromisoformat(manifest.pop("saved_at")).tzinfo is not None
     assert manifest == {
@@ -32,6 +32,8 @@ def test_the_manifest_describes_what_is_there(save, tmp_path, saved):
         "runway_task_id": "t1",
         "gateway": "runway",
         "route": "image_to_video",
+        "model": "gen4_turbo",
+        "owner": None,
         "status": "SUCCEEDED",
         "cost_credits": 25,
         "created_at": "2026-11-20T12:00:00Z",
@@ -115,7 +117,7 @@ def test_an_odd_id_makes_a_harmless_name(save):
 
 def test_it_can_be_copied_and_templated():
     operator = RunwayToObjectStorageOperator(task_id="x", runway_task_id="t", destination="d")
-    assert {"runway_task_id", "destination", "file_name", "route", "runway_conn_id"} == set(
+    assert {"runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id"} == set(
         operator.template_fields
     )
     assert pickle.loads(pickle.dumps(operator.prepare_for_execution())).file_name == operator.file_name

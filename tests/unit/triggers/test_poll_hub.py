@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -191,3 +192,29 @@ async def test_what_was_read_is_handed_to_the_statistics(hook, clock, monkeypatc
     ]
     assert waiting[-1] == 0
     assert {places for places, *_ in told} == {telemetry.IN_TRIGGERER}
+
+
+async def test_a_read_is_counted_once_for_whoever_asked_first(hook, clock, monkeypatch):
+    told = Counter()
+
+    def emit(places, how, name, value, tags):
+        if name == "runway.polls":
+            told[tags["dag_id"], tags["task_id"]] += value
+
+    monkeypatch.setattr(telemetry, "_emit", emit)
+    one = (("dag_id", "one"), ("task_id", "wait"))
+    two = (("dag_id", "two"), ("task_id", "wait"))
+    async with poll_hub(hook, clock) as hub:
+        for first, second in ((one, two), (one, two), (two, one)):
+            hub.ask("t1", owner=first)
+            hub.ask("t1", owner=second)
+            await clock.go(6)
+        assert not hub._owners
+    assert told == {("one", "wait"): 2, ("two", "wait"): 1}
+
+
+async def test_who_withdraws_leaves_no_owner_behind(hook, clock):
+    async with poll_hub(hook, clock) as hub:
+        hub.ask("t1", owner=(("dag_id", "one"),)).cancel()
+        await clock.go(6)
+        assert not hub._owners

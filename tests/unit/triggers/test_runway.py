@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from types import SimpleNamespace
 
 import pytest
 from unit.clocks import HastyClock, SteppedClock, settle, until
 from unit.scripted import KEY, Scripted
 
+from airflow_runway import telemetry
 from airflow_runway.core.limits import SHORTEST_ABSENCE
 from airflow_runway.triggers.runway import RunwayTaskTrigger
 
@@ -206,3 +208,23 @@ async def test_a_cancelled_run_closes_what_it_opened(connected, monkeypatch):
         await run
     assert len(opened) == 1
     assert opened[0].closed
+
+
+async def test_its_reads_are_counted_for_the_task_that_is_deferred(connected, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        telemetry, "_emit", lambda places, how, name, value, tags: told.append((places, name, value, tags))
+    )
+    connected.answers(RUNNING, DONE)
+    trigger, _ = rebuilt()
+    tags = {"dag_id": "campaign", "task_id": "wait", "team_name": "film"}
+    trigger.task_instance = SimpleNamespace(
+        dag_id="campaign", run_id="manual__1", task_id="wait", map_index=2, stats_tags=tags
+    )
+    await fired(trigger)
+    polls = [(places, value, tags) for places, name, value, tags in told if name == "runway.polls"]
+    assert {places for places, *_ in polls} == {telemetry.IN_TRIGGERER}
+    assert [(value, found) for _, value, found in polls] == [
+        (1, {**tags, "result": "RUNNING"}),
+        (1, {**tags, "result": "SUCCEEDED"}),
+    ]

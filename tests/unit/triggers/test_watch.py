@@ -24,7 +24,8 @@ class Readings:
         self.asked = []
         self.futures = {}
 
-    def ask(self, runway_task_id, *, after=0.0, patience=float("inf")):
+    def ask(self, runway_task_id, *, after=0.0, patience=float("inf"), owner=()):
+        self.owner = owner
         self.asked.append((runway_task_id, after, patience))
         self.futures[runway_task_id] = asyncio.get_running_loop().create_future()
         return self.futures[runway_task_id]
@@ -56,6 +57,12 @@ async def test_what_is_asked_is_handed_on(readings):
         watch.ask("t1", after=5.0, patience=60.0)
         watch.ask("t2")
     assert readings.asked == [("t1", 5.0, 60.0), ("t2", 0.0, float("inf"))]
+
+
+async def test_it_asks_for_its_owner(readings):
+    async with Watch(readings, (("dag_id", "campaign"),)) as watch:
+        watch.ask("t1")
+    assert readings.owner == (("dag_id", "campaign"),)
 
 
 async def test_one_question_per_task_at_a_time(readings):

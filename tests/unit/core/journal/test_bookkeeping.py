@@ -186,11 +186,7 @@ def counted(items, under_way, now):
             prices[one.kind] = max(prices.get(one.kind, 0), one.price)
     dearest = max(prices.values(), default=0)
     told = sum(one.credits for one in items)
-    untold = sum(
-        prices.get(one.kind, dearest)
-        for one in items
-        if one.runway_task_id and one.estimated is None and one.charged is None
-    )
+    untold = sum(prices.get(one.kind, dearest) for one in items if one.is_unpriced)
     answers = len(lost) + sum(one.lost for one in items)
     fresh = sum(one.sent_at + 100 > now for one in lost)
     running = sum(one.state is State.RUNNING for one in items)

@@ -64,6 +64,22 @@ class TestStored:
     def test_what_cannot_be_understood_is_not_nothing(self, bad):
         assert read_history(bad) is UNREADABLE
 
+    @pytest.mark.parametrize(
+        "edited",
+        [
+            {"evidence": {"credits": "many"}},
+            {"evidence": {"credits": None}},
+            {"sent_at": float("nan")},
+            {"anchored_at": float("inf")},
+            {"estimated_credits": "25"},
+            {"runway_task_id": "../organization"},
+            {"replaces": ["a b"]},
+        ],
+    )
+    def test_nor_is_what_a_person_edited_until_nothing_can_be_done_with_it(self, edited):
+        current = {**stored(History(RECORD))["current"], **edited}
+        assert read_history({"version": 2, "current": current, "earlier": [], "previous": []}) is UNREADABLE
+
     def test_a_newer_record_is_unreadable(self):
         newer = {**stored(History(RECORD)), "version": 3, "more": True}
         assert read_history(newer) is UNREADABLE

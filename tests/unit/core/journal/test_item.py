@@ -53,10 +53,18 @@ class TestItem:
     @pytest.mark.parametrize(
         "name", ["spent", "charged", "estimated", "sent_at", "lost", "sent_in", "dearest"]
     )
-    @pytest.mark.parametrize("value", ["5", True, [1]])
+    @pytest.mark.parametrize("value", ["5", True, [1], float("nan"), float("inf")])
     def test_an_amount_that_is_none_is_not_taken_for_one(self, name, value):
-        with pytest.raises(ValueError, match="no item"):
+        with pytest.raises(ValueError, match="no number"):
             read_item({**item().as_json(), name: value})
+
+    @pytest.mark.parametrize("value", ["../organization", "a b", 5, "..", "x" * 201])
+    @pytest.mark.parametrize(
+        "as_stored", [lambda one: {"runway_task_id": one}, lambda one: {"previous": [one]}]
+    )
+    def test_an_id_that_a_person_wrote_there_is_asked_for_only_if_it_is_one(self, value, as_stored):
+        with pytest.raises(ValueError, match="no Runway task id"):
+            read_item({**item().as_json(), **as_stored(value)})
 
     def test_what_0_1_0_wrote_is_known_by_its_content(self):
         old = {"key": "abc.1", "state": "running", "as_written": "w", "runway_task_id": "t1"}

@@ -8,8 +8,8 @@ import pytest
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.journal.item import Item, State
-from airflow_runway.core.journal.settlement import Begins, settlement_of
-from airflow_runway.core.models import RunwayTask, TaskStatus
+from airflow_runway.core.journal.settlement import Begins, is_over, settlement_of, stored
+from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import Finished, GaveUp
 
 ITEM = Item("k.0", State.RUNNING, "w", runway_task_id="t1", estimated=25.0)
@@ -104,3 +104,48 @@ class TestWhenATryBegins:
     def test_what_runs_on_is_of_that_try(self):
         settled = settlement_of(ITEM, reading(TaskStatus.RUNNING), to_be_saved=True, begins=Begins(1e9, 2))
         assert (settled.item, settled.decision) == (replace(ITEM, sent_in=2), None)
+
+
+class TestStoring:
+    @pytest.mark.parametrize("before", [State.UNSAVED, State.GONE])
+    def test_without_an_error_it_has_succeeded(self, before):
+        assert stored(replace(ITEM, state=before), None, None).state is State.SUCCEEDED
+
+    @pytest.mark.parametrize(
+        ("status", "state"),
+        [
+            (TaskStatus.SUCCEEDED, State.UNSAVED),
+            (TaskStatus.RUNNING, State.UNSAVED),
+            (TaskStatus.UNKNOWN, State.UNSAVED),
+            (TaskStatus.OUTPUT_MISSING, State.UNSAVED),
+            (TaskStatus.GONE, State.GONE),
+            (TaskStatus.NOT_VISIBLE, State.GONE),
+            (TaskStatus.CANCELLED, State.GONE),
+            (TaskStatus.FAILED, State.GONE),
+        ],
+    )
+    @pytest.mark.parametrize("before", [State.UNSAVED, State.GONE])
+    def test_with_one_it_is_gone_if_the_server_shows_no_result(self, before, status, state):
+        error = ErrorFacts(ErrorKind.TRANSFER, "Runway task t1 could not be stored.")
+        item = stored(replace(ITEM, state=before), reading(status), error)
+        assert (item.state, item.note, item.runway_task_id) == (state, error.message, "t1")
+
+    @pytest.mark.parametrize("before", [State.UNSAVED, State.GONE])
+    def test_unread_it_stays_what_it_was(self, before):
+        error = ErrorFacts(ErrorKind.READ, "No answer.")
+        assert stored(replace(ITEM, state=before), None, error).state is before
+
+
+@pytest.mark.parametrize(
+    ("outcome", "age", "over"),
+    [
+        (CancelOutcome.CANCELLED, 0, True),
+        (CancelOutcome.NOT_FOUND, 299, False),
+        (CancelOutcome.NOT_FOUND, 300, True),
+        (CancelOutcome.ALREADY_FINISHED, 999, False),
+        (CancelOutcome.NOT_SUPPORTED, 999, False),
+        (CancelOutcome.UNKNOWN, 999, False),
+    ],
+)
+def test_what_is_cancelled_is_over_and_what_is_not_found_may_be_too_young(outcome, age, over):
+    assert is_over(replace(ITEM, sent_at=1_000.0), outcome, 1_000.0 + age) is over

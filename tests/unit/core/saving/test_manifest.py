@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_runway.core.models import RunwayTask, TaskStatus
+from airflow_runway.core.owner import Owner
 from airflow_runway.core.saving.manifest import complete_manifest, file_entry, file_facts, manifest_of
 
 ENTRY = file_entry(
     0, "s3://aws@bucket/t1-0.mp4", 7, "0" * 64, "video/mp4", {"width": 2, "height": 1, "fps": 24.0}
 )
+
+
+OWNER = Owner("campaign", "manual__1", "save", 3, "film")
 
 
 def manifest(**changes):
@@ -26,6 +30,21 @@ def test_it_is_plain_json():
     assert whole["finished_at"] == "2026-01-01T00:00:00+00:00"
     assert complete_manifest(whole, "t1") == whole
     assert whole["files"] == [ENTRY]
+
+
+def test_a_manifest_of_0_1_0_is_complete_and_its_owner_is_not_known():
+    old = {name: value for name, value in manifest().items() if name not in {"model", "owner"}}
+    assert complete_manifest(old, "t1") == old
+    extra = file_facts(old, ENTRY, "s3://aws@bucket/t1.manifest.json")
+    assert (extra["model"], extra["owner"]) == (None, None)
+
+
+def test_a_cost_that_nobody_told_is_null_and_one_of_nothing_is_0():
+    for cost in (None, 0.0):
+        task = RunwayTask("t1", TaskStatus.FAILED, cost_credits=cost)
+        assert (
+            manifest_of("t1", task, [], gateway="runway", route=None, saved_at="now")["cost_credits"] is cost
+        )
 
 
 def test_errors_carry_no_signed_query():
@@ -69,10 +88,13 @@ def test_any_document_is_looked_at(document):
 
 
 def test_what_an_event_carries():
-    extra = file_facts(manifest(), ENTRY, "s3://aws@bucket/t1.manifest.json")
+    extra = file_facts(manifest(model="gen4_turbo", owner=OWNER), ENTRY, "s3://aws@bucket/t1.manifest.json")
     assert extra == {
         "runway_task_id": "t1",
         "gateway": "cometapi",
+        "route": "image_to_video",
+        "model": "gen4_turbo",
+        "owner": OWNER.as_json(),
         "cost_credits": 25,
         "path": "s3://aws@bucket/t1-0.mp4",
         "bytes": 7,

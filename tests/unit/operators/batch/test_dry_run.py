@@ -199,6 +199,17 @@ class TestAfterARun:
         assert (parts(found), found["cancel"]) == ({"wait": 1}, 2)
         assert set(one.gateway.tasks.values()) == {"RUNNING"}
 
+    def test_a_mapped_task_would_cancel_none_of_it(self, batch):
+        one = batch()
+        one.begin()
+
+        def mapped(operator, context):
+            context["ti"].map_index = 2
+            operator.execute(context)
+
+        found = look(one, mapped, requests=prompts("a"))
+        assert (parts(found), found["cancel"]) == ({"wait": 1}, 0)
+
     def test_lost_answers_are_left_to_a_person_unless_asked_otherwise(self, batch):
         one = batch()
         one.gateway.faults = ["drop after accept"]

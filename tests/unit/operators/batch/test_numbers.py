@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,25 @@ class TestSums:
         result = one.to_the_end()
         assert result["credits"] == 75
         assert [json.loads(line)["credits"] for line in path.read_text().splitlines()] == [25, 50]
+
+    def test_a_line_says_whose_money_went_where(self, batch, tmp_path):
+        path = tmp_path / "manifest.jsonl"
+        one = batch(requests=[*prompts("a", "b"), {"promptText": "c"}], manifest=f"file://{path}")
+        one.gateway.endings, one.gateway.refused = {"b": "FAILED"}, {"c"}
+        one.to_the_end()
+        one.clear()
+        one.gateway.endings = {}
+        one.to_the_end()
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        owner = {"dag_id": "dag", "run_id": "run", "task_id": "task", "map_index": None, "team_name": None}
+        assert [line["owner"] for line in lines] == [owner] * 3
+        assert [(line["gateway"], line["route"]) for line in lines] == [("runway", "text_to_video")] * 3
+        assert [line["model"] for line in lines] == ["gen4.5", "gen4.5", None]
+        assert [line["runway_task_id"] for line in lines] == ["t1", "t3", None]
+        assert [line["earlier_ids"] for line in lines] == [[], ["t2"], []]
+        assert [line["earlier_credits"] for line in lines] == [0, 25, 0]
+        assert [line["earlier_lost_answers"] for line in lines] == [0, 0, 0]
+        assert all(datetime.fromisoformat(line["sent_at"]).tzinfo for line in lines[:2])
 
     def test_an_unfinished_item_is_named_with_its_id(self, batch, tmp_path):
         path = tmp_path / "manifest.jsonl"

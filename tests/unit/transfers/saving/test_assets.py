@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
@@ -30,6 +32,21 @@ def test_one_event_on_an_asset(save, world, context):
     save(outlets=[asset])
     files = context["outlet_events"][asset].extra["files"]
     assert [file["runway_task_id"] for file in files] == ["t1", "t1"]
+
+
+def test_an_event_says_what_its_clip_cost_and_whose_money_it_was(save, context):
+    asset = Asset("clips", uri="x-clips://all")
+    context["outlet_events"] = OutletEventAccessors()
+    context["ti"] = SimpleNamespace(
+        dag_id="campaign", run_id="manual__1", task_id="save", map_index=3, try_number=1, max_tries=0,
+        stats_tags={"dag_id": "campaign", "task_id": "save", "team_name": "film"},
+    )  # fmt: skip
+    manifest = save(outlets=[asset], model="gen4_turbo", route="image_to_video")
+    (extra,) = context["outlet_events"][asset].extra["files"]
+    assert extra["owner"] == manifest["owner"] == {
+        "dag_id": "campaign", "run_id": "manual__1", "task_id": "save", "map_index": 3, "team_name": "film",
+    }  # fmt: skip
+    assert (extra["cost_credits"], extra["route"], extra["model"]) == (25, "image_to_video", "gen4_turbo")
 
 
 def test_running_again_tells_again(save, context):

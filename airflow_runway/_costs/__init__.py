@@ -1,0 +1,1 @@
+"""``airflow-runway costs``: who spent what, summed up from journal and manifests. Reads only, and asks no gateway."""
