@@ -164,7 +164,8 @@ class SettlingItems(BatchItems):
         """Cancel generations, several at once.
 
         What has ended meanwhile is left for :meth:`settle`. What could not be cancelled goes on, and is charged: it
-        stays on record as running, so that another try waits for it instead of paying for another one.
+        stays on record as running, so that another try waits for it instead of paying for another one. So does what
+        only a refusal named, which may be another task's.
 
         :param items: what to cancel.
         :param why: a sentence for the record.
@@ -174,6 +175,13 @@ class SettlingItems(BatchItems):
         hook = over or self._hook
 
         def gone(item: Item) -> bool:
+            if item.is_doubtful:
+                self._log.warning(
+                    "Runway task %s: %s It is left alone: only an error named it, so that it may be another task's.",
+                    item.runway_task_id,
+                    why,
+                )
+                return False
             outcome = hook.cancel_task(item.runway_task_id)
             self._log.info("Runway task %s: %s Cancelling: %s.", item.runway_task_id, why, outcome)
             is_gone = is_over(item, outcome, time.time())

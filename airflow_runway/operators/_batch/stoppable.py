@@ -122,7 +122,7 @@ class StoppableBatch(BatchSteps):
         state = self._state_if_over()
         if state is None:
             lost = {item.runway_task_id for item in phase.cut_off()}
-            ids = [item.runway_task_id for item in phase.running() if item.runway_task_id not in lost]
+            ids = [one for one in _open(phase) if one not in lost]
             said = self._finding.state if self._finding is not None else None
             facts = (
                 left_running(f"A batch with {len(ids)} unfinished Runway tasks ({listed(ids)})", said)
@@ -134,9 +134,14 @@ class StoppableBatch(BatchSteps):
         if phase.running():
             # Accepted since the thread had its answer, or it is not done yet; what is gone is found to be.
             phase.cancel_quietly(_WHY)
-        left = [item.runway_task_id for item in phase.running()]
+        left = _open(phase)
         raise RunwayBatchError(
             f"This task was ended while it ran, Airflow says that it is {state}. What was running is cancelled"
             + (f", but for {len(left)}.{still_running(left)}" if left else ".")
             + " When the task is cleared, what succeeded is kept."
         )
+
+
+def _open(phase: BatchPhase) -> list[str]:
+    """Ids that are not known to have ended: of what runs, and of what only an error named, which nobody cancels."""
+    return [item.runway_task_id for item in (*phase.running(), *phase.named())]

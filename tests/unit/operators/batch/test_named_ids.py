@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from unit.operators.batch_tries import prompts
 from unit.operators.memory import _says
 
 from airflow_runway.core.journal.item import State
 from airflow_runway.core.limits import NOT_VISIBLE_GRACE
-from airflow_runway.exceptions import RunwayError, RunwayJournalError
+from airflow_runway.exceptions import RunwayBatchError, RunwayError, RunwayJournalError
 from airflow_runway.stores.batch import BatchStore
+from airflow_runway.triggers import _task_instance
 
 
 def records(one):
@@ -154,6 +156,29 @@ def test_one_that_only_a_refusal_named_is_not_cancelled_for_leaving_the_list(bat
     one.begin(requests=[{"model": "gen4.5", "promptText": text} for text in "bcd"])
     assert one.gateway.deleted == []
     assert "only an error named them, so that they may be another task's" in one.log.text
+
+
+@pytest.mark.parametrize("way", ["deadline", "stop"])
+def test_nor_at_the_deadline_or_for_a_person_who_ends_the_task(batch, monkeypatch, way):
+    one = batch(requests=prompts("a", "b"), on_partial_failure="fail", timeout=1_000)
+    one.gateway.faults = ["400 with its id"]
+    trigger = one.begin()
+    # Another one has ended, so that this one is taken up.
+    one.gateway.finish(["t2"])
+    trigger = one.go_on(trigger)
+    assert trigger.runway_task_ids == ["t1"]
+    one.now += 400
+    if way == "deadline":
+        one.now += 1_000
+        with pytest.raises(RunwayBatchError, match=r"1 unfinished.* charged if they finish: t1\."):
+            one.go_on(trigger, ended=[])
+    else:
+        monkeypatch.setattr(_task_instance, "blocking_state_of", lambda _: "failed")
+        operator = one.operator()
+        operator.on_kill()
+        with pytest.raises(RunwayBatchError, match=r"but for 1\. .* charged if they finish: t1\."):
+            operator.execute(one.context())
+    assert (one.gateway.deleted, one.gateway.tasks["t1"]) == ([], "RUNNING")
 
 
 def test_it_counts_as_one_lost_answer_and_no_price(batch):

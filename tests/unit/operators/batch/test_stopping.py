@@ -192,6 +192,15 @@ class TestByAPerson:
         assert one.to_the_end()["succeeded"] == 3
         assert one.gateway.charges == 5
 
+    def test_what_only_an_error_named_is_left_alone_and_named(self, batch, monkeypatch):
+        one = batch()
+        one.gateway.faults = ["", "502 with its id"]
+        with pytest.raises(
+            RunwayBatchError, match=r"is cancelled, but for 1\. .* charged if they finish: t2\."
+        ):
+            stopped_at(one, monkeypatch, 3).execute(one.context())
+        assert one.gateway.tasks == {"t1": "GONE", "t2": "RUNNING", "t3": "GONE"}
+
     def test_what_is_accepted_while_a_cancellation_hangs_is_cancelled_too(self, batch, monkeypatch):
         one = batch(requests=prompts("a", "b"))
         operator, hangs, goes_on, first = one.operator(), threading.Event(), threading.Event(), []
@@ -258,6 +267,16 @@ def test_a_signal_that_comes_just_before_the_deferral_is_met(
         operator.execute(one.context())
     assert len(asked) == 1
     assert set(one.gateway.tasks.values()) == {left}
+
+
+def test_from_outside_what_only_an_error_named_is_told(batch, monkeypatch, airflow_says):
+    one = batch(requests=prompts("a", "b"))
+    airflow_says("running")
+    one.gateway.faults = ["502 with its id"]
+    with pytest.raises(RunwayStoppedError, match=r"1 unfinished Runway tasks \(t1\)"):
+        stopped_at(one, monkeypatch, 1).execute(one.context())
+    assert one.to_the_end()["succeeded"] == 2
+    assert one.gateway.charges == 2
 
 
 def test_what_exceeds_the_bound_is_cancelled_though_the_task_is_told_to_stop(
