@@ -27,7 +27,8 @@ class RunwayRetryPolicy(RetryPolicy):
     - no connection, a read or a download that failed, a task that was told to stop: ``soon``; costs nothing;
     - a generation that failed for an internal reason: ``soon``, where the provider behind Runway is down
       ``later``; each such retry makes, and pays for, another generation;
-    - moderation, invalid input, a key, credits, a lost answer: no retry;
+    - a lost answer that the gateway's own list may name: when that list is certain, then ``soon``; costs nothing;
+    - moderation, invalid input, a key, credits, any other lost answer: no retry;
     - anything that is not ours: Airflow's own rules.
 
     It cannot go beyond the task's ``retries``.

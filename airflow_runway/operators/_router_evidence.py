@@ -65,6 +65,7 @@ class RouterEvidence:
         slug = router_of(self._hook.settings.gateway, intent.route, payload)
         if not slug:
             return intent
+        # A wrong configuration is found now, before anything is written.
         self._store.router_notes(slug)
         longest = LONGEST_PREPARATION + self._hook.longest_create(intent.route, payload)
         return replace(intent, router=slug, taken_until=intent.sent_at + longest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,6 +21,13 @@ class GivesReadings(Protocol):
         self, runway_task_id: str, *, after: float = 0.0, patience: float = float("inf"), owner: Tags = ()
     ) -> asyncio.Future[Reading]:
         """The next reading of a task, as a future; cancel it to withdraw."""
+
+
+class Sleeps(Protocol):
+    """Whoever can wait."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
 
 
 class Watch:
@@ -55,16 +62,36 @@ class Watch:
 
         future.add_done_callback(arrived)
 
-    def hurry(self, runway_task_id: str, *, patience: float) -> None:
-        """Ask now for what was to be asked for later.
+    def ask_anew(self, runway_task_id: str) -> None:
+        """Have a task read now, or as soon as the hub may, whatever was asked for it before.
 
-        :param runway_task_id: of a task that was asked for.
-        :param patience: as for :meth:`ask`.
+        :param runway_task_id: the task.
         """
-        later = self._asked.pop(runway_task_id, None)
-        if later is not None:
-            later.cancel()
-            self.ask(runway_task_id, patience=patience)
+        before = self._asked.get(runway_task_id)
+        if before is not None and before.done():
+            return  # read this very moment
+        self._asked.pop(runway_task_id, None)
+        # First the new question: a read that is under way answers it too.
+        self.ask(runway_task_id)
+        if before is not None:
+            before.cancel()
+
+    async def next_within(self, seconds: float | None, clock: Sleeps) -> tuple[str, Reading] | None:
+        """The next reading; ``None`` if none comes in time. Whatever comes later is kept for the next call.
+
+        :param seconds: for so long; 0 or less = what is there already; ``None`` = for ever.
+        :param clock: whose seconds.
+        """
+        reading = asyncio.ensure_future(anext(self))
+        either: set[asyncio.Future[Any]] = {reading}
+        if seconds is not None:
+            either.add(asyncio.ensure_future(clock.sleep(max(seconds, 0.0))))
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading.done() else None
+        finally:
+            for one in either:
+                one.cancel()  # asyncio's queue keeps what nobody took
 
     def __aiter__(self) -> Self:
         return self

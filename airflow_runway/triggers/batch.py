@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING
 
 from airflow.triggers.base import TriggerEvent
 
@@ -20,6 +20,7 @@ from airflow_runway.core.polling.decisions import (
     after_look,
     first_look,
 )
+from airflow_runway.core.polling.lingering import linger_of
 from airflow_runway.triggers._cancel_on_kill import CancelsOnKill
 from airflow_runway.triggers._events import error_event
 from airflow_runway.triggers._poll_hub import Clock, poll_hub
@@ -33,17 +34,17 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines about the progress.
 _LINES_APART = 60.0
-#: Seconds that the last looks may take together, should the gateway be slow.
-_LAST_LOOKS = 5.0
+#: Seconds that the last look at all others may take, say while the gateway bears few reads.
+LAST_ROUND = SHORTEST_INTERVAL
 
 
 class RunwayBatchTrigger(CancelsOnKill):
     """Waits until a worker has something to do for a batch, then fires once.
 
     That is when all generations have ended; or ``enough`` of them have; or one has, and ``linger`` seconds have
-    passed since; or it is ``resume_at``, and the gateway may take more. Before it fires it looks at all the others at
-    once, so that a worker settles whatever has ended by then. In Airflow's database: connection id, task
-    ids, times and numbers. Never a key, a prompt or a URL; the event carries none either.
+    passed since; or it is ``resume_at``, and the gateway may take more. Then it looks once more at all the others,
+    for a few seconds at most, so that the event names everything that has ended. In Airflow's database: connection
+    id, task ids, times and numbers. Never a key, a prompt or a URL; the event carries none either.
 
     :param runway_task_ids: the generations.
     :param runway_conn_id: id of a connection of type ``runway``.
@@ -51,9 +52,11 @@ class RunwayBatchTrigger(CancelsOnKill):
     :param poll_interval: seconds between looks at one generation, see :mod:`airflow_runway.core.polling.decisions`.
     :param resume_at: wall clock at which to fire in any case; ``None`` = never.
     :param enough: how many ends are worth a worker; 0 = all.
-    :param linger: seconds after the first end; 0 = any number.
+    :param linger: seconds after the first end, at most; 0 = any number.
     :param pauses: how often in a row the gateway has taken nothing; handed through.
     :param cancel_on_kill: whether generations are cancelled when somebody stops the deferred task.
+    :param sent_at: wall clock of each submission, in the order of ``runway_task_ids``; 0, or none at all = unknown.
+    :param linger_share: of the time that the first end took, if that is shorter than ``linger``; 0 = ``linger``.
     """
 
     # Only assignments here: whatever is raised in a trigger's constructor stops the whole triggerer
@@ -69,6 +72,8 @@ class RunwayBatchTrigger(CancelsOnKill):
         linger: float = 0.0,
         pauses: int = 0,
         cancel_on_kill: bool = False,
+        sent_at: Sequence[float] = (),
+        linger_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.runway_task_ids = runway_task_ids
@@ -80,13 +85,16 @@ class RunwayBatchTrigger(CancelsOnKill):
         self.linger = linger
         self.pauses = pauses
         self.cancel_on_kill = cancel_on_kill
+        self.sent_at = sent_at
+        self.linger_share = linger_share
         self._clock = Clock()
         self._chance = random.Random()  # noqa: S311 - jitter, not cryptography
         self._waits: dict[str, Wait] = {}
         self._ended: dict[str, ErrorEvent | None] = {}
-        #: Seconds of the clock at the last reading of each.
+        #: When each was looked at last, by the clock that never goes back.
         self._looked_at: dict[str, float] = {}
-        self._reading: asyncio.Future[tuple[str, Reading]] | None = None
+        self._began_at = 0.0
+        self._sent: dict[str, float] = {}
 
     def unfinished_ids(self) -> list[str]:
         """The generations that have not been seen to end."""
@@ -102,86 +110,91 @@ class RunwayBatchTrigger(CancelsOnKill):
     async def _wait(self) -> BatchEvent:
         from airflow_runway.hooks.runway import RunwayHook
 
-        clock, began = self._clock, self._clock.now()
+        clock = self._clock
+        not_before = clock.now() + SHORTEST_ABSENCE
         if self.runway_task_ids:
             async with (
                 poll_hub(RunwayHook(self.runway_conn_id), clock) as hub,
                 hub.watch(self.owner) as watch,
             ):
-                await self._watch(watch, began + SHORTEST_ABSENCE)
+                await self._watch(watch, not_before)
         elif self.resume_at is not None:
             await clock.sleep(max(min(self.resume_at, self.deadline) - clock.wall(), 0.0))
-        too_early = began + SHORTEST_ABSENCE - clock.now()
+        too_early = not_before - clock.now()
         if too_early > 0:
             await clock.sleep(too_early)
         return {"ended": self._ended, "pauses": self.pauses}
 
-    async def _watch(self, watch: Watch, earliest: float) -> None:
-        """Wait until there is something to do.
-
-        :param watch: asks for readings.
-        :param earliest: seconds of the clock before which Airflow bears no event.
-        """
-        clock = self._clock
+    async def _watch(self, watch: Watch, not_before: float) -> None:
+        self._begin()
         for runway_task_id in self.runway_task_ids:
             wait = Wait(runway_task_id, self.deadline, self.poll_interval)
-            # What ended while a worker was busy is not waited for again.
-            self._ask(watch, wait, first_look(wait, chance=self._chance, least=0.0))
-        alarm_at, lingers, told_at = self.resume_at, False, clock.now()
-        try:
-            while len(self._ended) < len(self.runway_task_ids):
-                came = await self._next(watch, alarm_at)
-                if came is None:
-                    await self._look_at_the_others(watch)
-                    return
-                self._looked(watch, *came)
-                if self._ended and self.linger and not lingers:
-                    lingers = True
-                    alarm_at = min(alarm_at or float("inf"), clock.wall() + self.linger)
-                if self.enough and len(self._ended) >= self.enough:
-                    alarm_at = min(alarm_at or float("inf"), clock.wall() + max(earliest - clock.now(), 0.0))
-                if clock.now() - told_at >= _LINES_APART:
-                    told_at = clock.now()
-                    self.log.info("%d of %d have ended.", len(self._ended), len(self.runway_task_ids))
-        finally:
-            if self._reading is not None:
-                self._reading.cancel()
+            running_for = self._began_at - self._sent_at(runway_task_id)
+            # What was looked at just before an event may come, and then ends, would be left for another deferral.
+            after = first_look(
+                wait, chance=self._chance, running_for=running_for, not_before=SHORTEST_ABSENCE
+            )
+            self._ask(watch, wait, after)
+        await self._until_worth_a_worker(watch)
+        # A worker is going to start in any case: whatever else has ended by then goes with it.
+        await self._look_until(not_before, watch)
+        await self._look_at_the_others(watch)
 
-    async def _next(self, watch: Watch, alarm_at: float | None) -> tuple[str, Reading] | None:
-        """The next reading; ``None`` if the alarm comes before it."""
-        self._reading = self._reading or asyncio.ensure_future(anext(watch))
-        if not await self._before(alarm_at, self._reading):
-            return None
-        reading, self._reading = self._reading, None
-        return reading.result()
+    def _begin(self) -> None:
+        self._began_at = self._clock.wall()
+        # A trigger that an older version stored has none.
+        self._sent = dict(zip(self.runway_task_ids, self.sent_at, strict=False))
+
+    def _sent_at(self, runway_task_id: str) -> float:
+        """Wall clock; where nobody knows, it has run since this trigger began at least."""
+        return self._sent.get(runway_task_id) or self._began_at
+
+    def _is_watching(self) -> bool:
+        return len(self._ended) < len(self._waits)
+
+    async def _until_worth_a_worker(self, watch: Watch) -> None:
+        clock, fires_at = self._clock, self.resume_at
+        lingers, told_at = False, clock.now()
+        while self._is_watching():
+            found = await watch.next_within(None if fires_at is None else fires_at - clock.wall(), clock)
+            if found is None:
+                return
+            self._looked(watch, *found)
+            if self._ended and self.linger and not lingers:
+                lingers = True
+                fires_at = min(fires_at or inf, clock.wall() + self._linger())
+            if self.enough and len(self._ended) >= self.enough:
+                return
+            if clock.now() - told_at >= _LINES_APART:
+                told_at = clock.now()
+                self.log.info("%d of %d have ended.", len(self._ended), len(self.runway_task_ids))
+
+    def _linger(self) -> float:
+        took = max(self._clock.wall() - self._sent_at(first) for first in self._ended)
+        return linger_of(took, longest=self.linger, share=self.linger_share)
+
+    async def _look_until(self, when: float, watch: Watch) -> None:
+        """Go on as before until a time of the clock."""
+        while self._is_watching():
+            found = await watch.next_within(when - self._clock.now(), self._clock)
+            if found is None:
+                return
+            self._looked(watch, *found)
 
     async def _look_at_the_others(self, watch: Watch) -> None:
-        """One more look at whatever was not looked at just now, all at once, for a few seconds at most."""
-        clock = self._clock
-        until, now = clock.wall() + _LAST_LOOKS, clock.now()
+        """One reading of each that was not read a moment ago, as fast as the hub reads, and within a bound."""
+        now = self._clock.now()
         others = {
-            one
-            for one in self.unfinished_ids()
-            if now - self._looked_at.get(one, float("-inf")) >= SHORTEST_INTERVAL
+            one for one in self.unfinished_ids() if now - self._looked_at.get(one, -inf) >= SHORTEST_INTERVAL
         }
         for runway_task_id in others:
-            watch.hurry(runway_task_id, patience=_LAST_LOOKS)
-        while others and (came := await self._next(watch, until)) is not None:
-            others.discard(came[0])
-            self._looked(watch, *came)
-
-    async def _before(self, alarm_at: float | None, reading: asyncio.Future[tuple[str, Reading]]) -> bool:
-        """Whether a reading comes before the alarm."""
-        if alarm_at is None:
-            await asyncio.wait({reading})
-            return True
-        alarm = asyncio.ensure_future(self._clock.sleep(max(alarm_at - self._clock.wall(), 0.0)))
-        either: set[asyncio.Future[Any]] = {reading, alarm}
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
-        return reading.done()
+            watch.ask_anew(runway_task_id)
+        while others:
+            found = await watch.next_within(now + LAST_ROUND - self._clock.now(), self._clock)
+            if found is None:
+                return
+            self._looked(watch, *found)
+            others.discard(found[0])
 
     def _ask(self, watch: Watch, wait: Wait, after: float) -> None:
         self._waits[wait.runway_task_id] = wait

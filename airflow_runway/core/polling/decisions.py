@@ -11,8 +11,8 @@ Pure: a reading or an error, the time and chance come in, a decision comes out. 
 When the next look comes:
 
 - the first, :func:`first_look`: 5 seconds to 5 seconds plus one interval after the wait began, at random, so
-  that a thousand waits which begin together, say when a triggerer starts, are spread over one interval; where
-  nobody has just looked, as when a batch waits on, the 5 seconds are left out;
+  that a thousand waits which begin together, say when a triggerer starts, are spread over one interval; sooner
+  where the generation is known to have run for a while, but still spread over five seconds;
 - while nothing is known of the end: one interval later;
 - where the server reports progress: where the end is expected, from a half to three intervals later
   (:mod:`airflow_runway.core.polling.progress`);
@@ -106,14 +106,19 @@ PollDecision = LookAgain | Finished | GaveUp
 Reading = RunwayTask | ErrorFacts
 
 
-def first_look(wait: Wait, *, chance: Random, least: float = SHORTEST_INTERVAL) -> float:
+def first_look(
+    wait: Wait, *, chance: Random, running_for: float = 0.0, not_before: float = SHORTEST_INTERVAL
+) -> float:
     """Seconds from the beginning of a wait to its first look.
 
     :param wait: the wait.
     :param chance: spreads waits that begin together.
-    :param least: seconds that it is away at least.
+    :param running_for: seconds for which the generation has run already, as far as that is known: its first look
+        comes when that of a new one would have come, or soon.
+    :param not_before: seconds before which nobody could use what is found.
     """
-    return least + wait.interval * chance.random()
+    latest = SHORTEST_INTERVAL + wait.interval - max(running_for, 0.0)
+    return not_before + max(latest - not_before, SHORTEST_INTERVAL) * chance.random()
 
 
 def after_look(wait: Wait, found: Reading, *, now: float, chance: Random) -> PollDecision:

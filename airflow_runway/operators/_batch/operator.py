@@ -66,7 +66,8 @@ class RunwayBatchOperator(StoppableBatch):
         ``destination``, under Dag id, task id and run id; none without a destination.
     :param runway_conn_id: id of a connection of type ``runway``; templated.
     :param max_in_flight: how many generations may be unfinished at the same time; ``None`` = any number, the
-        account's own limit then holds them back (THROTTLED).
+        account's own limit then holds them back (THROTTLED). Where it holds submissions back, a worker stays as long
+        as generations end every few seconds and so make room, five minutes at most, before it defers.
     :param max_credits: the most that the whole batch may cost over all tries, by the gateway's own figures: nothing
         is submitted that might exceed it; ``None`` = no bound. The first item of each kind (model, duration, ratio)
         goes alone to learn its price: only that one can exceed the bound, and is cancelled at once, which may cost
@@ -221,7 +222,7 @@ class RunwayBatchOperator(StoppableBatch):
         deadline = store.header.began_at + self.timeout
         report.tell_progress()
         if phase.result.trouble is None:
-            phase.submit(deadline)
+            self._submit(phase, report, deadline)
         if phase.stopped:
             self._end_stopped(phase)
         if isinstance(phase.result.trouble, RunwayReadRefusedError):

@@ -43,6 +43,8 @@ class PhaseResult:
     pause: float | None = None
     #: Trouble that concerns every further item: the key, the balance, the journal.
     trouble: RunwayError | None = None
+    #: Whether a generation was seen to have ended.
+    has_ended: bool = False
 
 
 class SettlingItems(BatchItems):
@@ -79,6 +81,7 @@ class SettlingItems(BatchItems):
         to_be_saved: bool,
         begins: Begins | None = None,
         counts: bool = True,
+        attempts: int = RESULT_ATTEMPTS,
     ) -> None:
         """Read what the trigger says has ended, and what only an error named; record how, and count it.
 
@@ -86,17 +89,22 @@ class SettlingItems(BatchItems):
         :param to_be_saved: whether outputs are stored afterwards.
         :param begins: given where a try begins.
         :param counts: whether what has ended is counted, and told.
+        :param attempts: tries of each reading.
         """
         self._leave_to_others()
         items = [item for item in self.running() if item.runway_task_id in ended] + self.named()
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             settled = list(
                 pool.map(
-                    lambda item: self._settled(item, ended.get(item.runway_task_id), to_be_saved, begins),
+                    lambda item: self._settled(
+                        item, ended.get(item.runway_task_id), to_be_saved, begins, attempts
+                    ),
                     items,
                 )
             )
-        self.put(*(settlement.item for settlement in settled))
+        self.result.has_ended |= any(settlement.decision is not None for settlement in settled)
+        both = zip(items, settled, strict=True)
+        self.put(*(settlement.item for item, settlement in both if settlement.item is not item))
         for settlement in settled:
             # Once per generation: from here on it is no longer among those that run.
             if settlement.decision is not None and counts:
@@ -112,10 +120,15 @@ class SettlingItems(BatchItems):
         )
 
     def _settled(
-        self, item: Item, event: ErrorEvent | None, to_be_saved: bool, begins: Begins | None
+        self,
+        item: Item,
+        event: ErrorEvent | None,
+        to_be_saved: bool,
+        begins: Begins | None,
+        attempts: int,
     ) -> Settlement:
         try:
-            task = self._hook.get_task(item.runway_task_id, attempts=RESULT_ATTEMPTS)
+            task = self._hook.get_task(item.runway_task_id, attempts=attempts)
         except RunwayReadRefusedError as refused:
             self.result.trouble = refused
             return Settlement(item)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airflow_runway._base_operator import RunwayOperatorBase
 from airflow_runway.core.journal.limits import Limits, StopReason
 from airflow_runway.core.journal.rest import rest_of
-from airflow_runway.core.limits import DEFER_TIMEOUT_MARGIN, SHORTEST_ABSENCE
+from airflow_runway.core.limits import DEFER_TIMEOUT_MARGIN, SHORTEST_ABSENCE, SHORTEST_INTERVAL
 from airflow_runway.exceptions import RunwayError
 from airflow_runway.operators._dry_run import is_asked_for
 
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from airflow_runway.operators._batch.phase import BatchPhase
     from airflow_runway.operators._batch.report import BatchReport
     from airflow_runway.operators._batch.requests import Request
+    from airflow_runway.operators._stopping import StopSignal
     from airflow_runway.stores.batch import BatchStore
     from airflow_runway.triggers._events import ErrorEvent
+
+#: Generations that a worker looks at together, between two rounds of submissions.
+LOOKED_AT_TOGETHER: Final = 16
+#: Seconds after which a phase begins no further round: others wait for its worker too.
+LONGEST_PHASE: Final = 300.0
 
 
 class BatchSteps(RunwayOperatorBase):
@@ -49,6 +56,7 @@ class BatchSteps(RunwayOperatorBase):
     on_clear: str
     pause_between_tries: Callable[[int], float]
     _phase: BatchPhase | None
+    _signal: StopSignal | None
 
     def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
         from airflow_runway.operators._batch.accounts import confirm_account
@@ -117,6 +125,71 @@ class BatchSteps(RunwayOperatorBase):
         )
         return BatchReport(options, self.hook, context, phase, self.log)
 
+    def _submit(self, phase: BatchPhase, report: BatchReport, deadline: float) -> None:
+        """Submit, and look what has ended meanwhile and makes room: no worker leaves while there is work for it."""
+        now = time.time()
+        until = min(now + LONGEST_PHASE, deadline)
+        # What runs was looked at just before, by the trigger or when the try began.
+        looked_at = {item.runway_task_id: now for item in phase.running()}
+        phase.submit(deadline)
+        rounds = 0
+        while self._is_full(phase) and time.time() < until and self._finds_room(phase, looked_at):
+            rounds += 1
+            phase.submit(deadline)
+        if rounds:
+            report.tell_progress()
+            report.save()
+
+    def _finds_room(self, phase: BatchPhase, looked_at: dict[str, float]) -> bool:
+        """Whether anything has ended, or does so within a few seconds, much less than a deferral takes.
+
+        It waits only where generations have ended in this phase: then more may be about to.
+
+        :param looked_at: when each was looked at, wall clock; kept up to date.
+        """
+        if self._look_at_the_oldest(phase, looked_at):
+            return True
+        if not phase.result.has_ended:
+            return False
+        self._pause(SHORTEST_INTERVAL)
+        return self._is_full(phase) and self._look_at_the_oldest(phase, looked_at)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait in the worker, unless the task is told to stop.
+
+        :param seconds: for so long.
+        """
+        if self._signal is not None:
+            self._signal.wait(seconds)
+
+    @staticmethod
+    def _is_full(phase: BatchPhase) -> bool:
+        """Whether only ``max_in_flight`` stands in the way of what is still to be submitted."""
+        result = phase.result
+        in_the_way = phase.stopped or result.trouble is not None or result.pause is not None
+        return result.stop_reason is StopReason.IN_FLIGHT and not in_the_way
+
+    def _look_at_the_oldest(self, phase: BatchPhase, looked_at: dict[str, float]) -> bool:
+        """Settle what has ended of the oldest; whether anything has.
+
+        A few at once: of thousands that run, few are read in vain. None is read that was sent, or read, a moment ago.
+
+        :param looked_at: see :meth:`_finds_room`.
+        """
+        now = time.time()
+        due = [
+            item
+            for item in phase.running()
+            if now - looked_at.get(item.runway_task_id, item.sent_at) >= SHORTEST_INTERVAL
+        ]
+        oldest = sorted(due, key=attrgetter("sent_at"))[:LOOKED_AT_TOGETHER]
+        ids = [item.runway_task_id for item in oldest]
+        if not ids:
+            return False
+        looked_at.update(dict.fromkeys(ids, now))
+        phase.settle(dict.fromkeys(ids), to_be_saved=bool(self.destination), attempts=1)
+        return not {item.runway_task_id for item in phase.running()}.issuperset(ids)
+
     def _close(self, phase: BatchPhase, report: BatchReport, deadline: float) -> None:
         """The deadline has passed: what has ended counts, what has not is cancelled."""
         if self.cancel_on_timeout:
@@ -154,9 +227,10 @@ class BatchSteps(RunwayOperatorBase):
         if rest.pauses and rest.resume_at is not None:
             self.log.info("The gateway takes no more now; it is asked again in %.0f s.", rest.resume_at - now)
         left = max(deadline - now, SHORTEST_ABSENCE)
+        running = phase.running()
         self.defer(
             trigger=RunwayBatchTrigger(
-                runway_task_ids=[item.runway_task_id for item in phase.running()],
+                runway_task_ids=[item.runway_task_id for item in running],
                 runway_conn_id=self.runway_conn_id,
                 deadline=deadline,
                 poll_interval=self.poll_interval,
@@ -165,6 +239,8 @@ class BatchSteps(RunwayOperatorBase):
                 linger=rest.linger,
                 pauses=rest.pauses,
                 cancel_on_kill=self.cancel_on_kill,
+                sent_at=[round(item.sent_at, 1) for item in running],
+                linger_share=rest.linger_share,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=left + DEFER_TIMEOUT_MARGIN),

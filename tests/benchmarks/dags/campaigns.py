@@ -1,6 +1,5 @@
 """The same campaign twice: one task for all clips, and two mapped tasks for each. Nothing is saved in either."""
 
-import itertools
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param, task, task_group
@@ -22,19 +21,6 @@ def shots(params):
 
 with DAG("campaign_batch", **SAME):
     RunwayBatchOperator(task_id="batch", route=ROUTE, requests=shots(), timeout=PATIENCE)
-
-for in_flight, at_once in itertools.product((5, 20, 100), (1, 4)):
-    with DAG(
-        f"campaign_bounded_{in_flight}_{at_once}", **SAME | {"params": {"list": Param("", type="string")}}
-    ):
-        RunwayBatchOperator(
-            task_id="batch",
-            route=ROUTE,
-            requests="{{ params.list }}",
-            max_in_flight=in_flight,
-            submissions_at_once=at_once,
-            timeout=PATIENCE,
-        )
 
 with DAG("campaign_mapped", **SAME):
 

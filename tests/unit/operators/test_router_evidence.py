@@ -29,6 +29,7 @@ from airflow_runway.stores import history
 from airflow_runway.stores.claims import claim
 from airflow_runway.stores.files import Files
 from airflow_runway.stores.folder import configured_journal
+from airflow_runway.stores.routers import RouterNotes
 
 LOST = "502 after accept"
 
@@ -313,6 +314,26 @@ class TestTwoTasks:
         monkeypatch.setattr("airflow_runway.stores.routers.claim", lambda *args, **kwargs: False)
         with pytest.raises(RunwayEvidencePendingError, match="somebody else was quicker"):
             one.run()
+
+    def test_a_note_that_was_not_written_blocks_others_until_the_next_try_of_its_task(
+        self, kept, monkeypatch
+    ):
+        one = kept(mapped=True)
+        other = sibling(one, 1)
+        lose(one)
+
+        def away(self, record, runway_task_id):
+            raise OSError(5, "Input/output error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RouterNotes, "hold", away)
+            assert other.run() == "t2"
+        assert "What became of a request to router film is not noted (OSError)." in one.log.text
+        until_closed(one)
+        with pytest.raises(RunwayEvidencePendingError, match="1 other submission"):
+            one.run()
+        assert other.run() == "t2"
+        assert one.run() == "t1"
 
     def test_a_policy_of_the_other_plays_no_part(self, kept):
         one = kept(mapped=True)

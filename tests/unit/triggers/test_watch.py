@@ -111,6 +111,79 @@ async def test_leaving_by_an_error_does_the_same_and_lets_it_pass(readings, erro
     assert readings.futures["t1"].cancelled()
 
 
+class TestAskingAnew:
+    async def test_it_is_asked_at_once_and_told_once(self, readings):
+        async with Watch(readings) as watch:
+            watch.ask("t1", after=60.0)
+            before = readings.futures["t1"]
+            watch.ask_anew("t1")
+            assert readings.asked[-1] == ("t1", 0.0, float("inf"))
+            await settle()
+            assert before.cancelled()
+            readings.futures["t1"].set_result(READING)
+            assert [found async for found in watch] == [("t1", READING)]
+
+    async def test_what_was_read_this_very_moment_is_not_lost(self, readings):
+        async with Watch(readings) as watch:
+            watch.ask("t1", after=60.0)
+            readings.futures["t1"].set_result(READING)
+            watch.ask_anew("t1")
+            assert [found async for found in watch] == [("t1", READING)]
+            assert len(readings.asked) == 1
+
+    async def test_what_nobody_asked_for_is_asked_for(self, readings):
+        async with Watch(readings) as watch:
+            watch.ask_anew("t1")
+            readings.futures["t1"].set_result(READING)
+            assert await anext(watch) == ("t1", READING)
+
+
+class TestWaitingForSoLong:
+    async def test_what_comes_later_is_kept(self, readings):
+        clock = SteppedClock()
+        async with Watch(readings) as watch:
+            watch.ask("t1")
+            waiting = asyncio.ensure_future(watch.next_within(5.0, clock))
+            await clock.go(5.0)
+            assert await waiting is None
+            readings.futures["t1"].set_result(READING)
+            assert await watch.next_within(None, clock) == ("t1", READING)
+
+    async def test_what_comes_in_the_very_moment_is_told_then_or_the_next_time(self, readings):
+        clock = SteppedClock()
+        for _ in range(20):
+            async with Watch(readings) as watch:
+                watch.ask("t1")
+                waiting = asyncio.ensure_future(watch.next_within(5.0, clock))
+                await settle()
+                when = clock.time + 5.0
+                clock.call_at(when, lambda: readings.futures["t1"].set_result(READING))
+                await clock.go(5.0)
+                found = await waiting or await watch.next_within(None, clock)
+                assert found == ("t1", READING)
+
+    @pytest.mark.parametrize("seconds", [0.0, -3.0])
+    async def test_no_time_is_enough_for_what_is_there(self, readings, seconds):
+        clock = SteppedClock()
+        async with Watch(readings) as watch:
+            watch.ask("t1")
+            readings.futures["t1"].set_result(READING)
+            await settle()
+            assert await watch.next_within(seconds, clock) == ("t1", READING)
+
+    async def test_being_cancelled_loses_nothing(self, readings):
+        clock = SteppedClock()
+        async with Watch(readings) as watch:
+            watch.ask("t1")
+            waiting = asyncio.ensure_future(watch.next_within(5.0, clock))
+            await settle()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            readings.futures["t1"].set_result(READING)
+            assert await watch.next_within(None, clock) == ("t1", READING)
+
+
 class TestWithTheHub:
     @pytest.fixture
     def clock(self):
@@ -146,19 +219,28 @@ class TestWithTheHub:
             await clock.go(10)
             assert not hook.session.reads
 
+    async def test_what_is_due_later_is_read_now_but_not_twice_within_five_seconds(self, hook, clock):
+        async with poll_hub(hook, clock) as hub, hub.watch() as watch:
+            watch.ask("t1", after=1)
+            watch.ask("t2", after=60)
+            await clock.go(3)
+            await anext(watch)
+            watch.ask("t1", after=60)
+            began = clock.now()
+            watch.ask_anew("t1")
+            watch.ask_anew("t2")
+            await clock.go(10)
+            assert [at - began for at in hook.session.times("t2")] == [pytest.approx(0, abs=0.1)]
+            assert hook.session.times("t1")[1] - hook.session.times("t1")[0] == pytest.approx(5, abs=0.1)
 
-async def test_what_was_asked_for_later_is_asked_for_now_and_comes_once(readings):
-    async with Watch(readings) as watch:
-        watch.ask("t1", after=60.0)
-        later = readings.futures["t1"]
-        watch.hurry("t1", patience=5.0)
-        assert later.cancelled()
-        assert readings.asked[-1] == ("t1", 0.0, 5.0)
-        readings.futures["t1"].set_result(READING)
-        assert [found async for found in watch] == [("t1", READING)]
-
-
-async def test_what_was_not_asked_for_is_not_hurried(readings):
-    async with Watch(readings) as watch:
-        watch.hurry("t1", patience=5.0)
-    assert readings.asked == []
+    async def test_a_read_that_is_under_way_answers_the_new_question(self, hook, clock):
+        hook.session.gate = asyncio.Event()
+        async with poll_hub(hook, clock) as hub, hub.watch() as watch:
+            watch.ask("t1")
+            await clock.go(1)
+            watch.ask_anew("t1")
+            hook.session.gate.set()
+            waiting = asyncio.ensure_future(anext(watch))
+            await clock.go(1)
+            assert waiting.done()
+            assert len(hook.session.reads) == 1

@@ -106,6 +106,39 @@ class TestFirstLook:
         for second in range(5, 25):
             assert 25 <= sum(second <= look < second + 1 for look in looks) <= 80
 
+    @pytest.mark.parametrize(
+        ("interval", "running_for", "latest"),
+        [
+            (60, 0, 65),
+            (60, 20, 45),  # as if the wait had begun when it was sent
+            (60, 57, 10),
+            (60, 10_000, 10),
+            (10, 10_000, 10),
+            (5, 10_000, 10),
+            (60, -30, 65),  # a clock that was set back
+        ],
+    )
+    def test_what_has_run_for_long_is_looked_at_soon_but_not_at_once(self, interval, running_for, latest):
+        chance = random.Random(1)
+        looks = [
+            first_look(wait(interval=interval), chance=chance, running_for=running_for) for _ in range(2000)
+        ]
+        assert 5 <= min(looks) < 5.5
+        assert latest - 0.5 < max(looks) <= latest
+
+    @pytest.mark.parametrize(
+        ("interval", "running_for", "latest"),
+        [(60, 0, 65), (60, 57, 15), (10, 0, 15), (5, 0, 15), (10, 900, 15)],
+    )
+    def test_nor_before_anybody_could_use_it(self, interval, running_for, latest):
+        chance = random.Random(1)
+        looks = [
+            first_look(wait(interval=interval), chance=chance, running_for=running_for, not_before=10)
+            for _ in range(2000)
+        ]
+        assert 10 <= min(looks) < 10.5
+        assert latest - 0.5 < max(looks) <= latest
+
 
 class TestProgress:
     def test_the_next_look_comes_when_the_end_is_expected(self):
