@@ -11,6 +11,7 @@ from unit.operators.memory import CrashPoint, Log, MemoryGateway, MemoryStore, M
 
 from airflow_runway.exceptions import RunwayTransferError
 from airflow_runway.hooks import _transport
+from airflow_runway.hooks.runway import RunwayHook
 from airflow_runway.operators._stopping import StopSignal
 from airflow_runway.operators.runway import RunwayBatchOperator
 from airflow_runway.transfers._saving import saver
@@ -129,11 +130,24 @@ def begin_batch(monkeypatch, set_connection, **fields):
     set_connection()
     tries = BatchTries(**fields)
     monkeypatch.setattr(_transport, "send", tries.gateway.send)
+    impatient(monkeypatch)
     monkeypatch.setattr(RunwayBatchOperator, "log", tries.log)
     monkeypatch.setattr("time.time", lambda: tries.now)
     monkeypatch.setattr("time.sleep", of_the_main_thread(tries.sleep))
     monkeypatch.setattr(StopSignal, "wait", of_a_wait(tries.sleep))
     return tries
+
+
+def impatient(monkeypatch):
+    """Let threads that have a hook of their own not pause between tries."""
+    plain = RunwayHook.detached
+
+    def detached(self, timeout):
+        other = plain(self, timeout)
+        other.pause_between_tries = lambda state: 0
+        return other
+
+    monkeypatch.setattr(RunwayHook, "detached", detached)
 
 
 def moderating(monkeypatch):

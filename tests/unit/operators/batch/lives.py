@@ -12,7 +12,6 @@ from unit.operators.memory import Crash
 
 from airflow_runway.exceptions import RunwayError
 from airflow_runway.hooks import _transport
-from airflow_runway.hooks.runway import RunwayHook
 from airflow_runway.triggers import _task_instance
 
 _numbers = iter(range(10**9))
@@ -37,7 +36,6 @@ class Life:
         moderating(monkeypatch)
         if world["hides"]:
             hiding(monkeypatch)
-        impatient(monkeypatch)
         monkeypatch.setattr(_transport, "send", self._send)
         monkeypatch.setattr(_task_instance, "blocking_state_of", lambda _: self._said_by_airflow())
         self.trigger = self.operator = self.error = self.summary = None
@@ -230,15 +228,3 @@ def price(monkeypatch):
         return plain(self, call)
 
     monkeypatch.setattr(batch_tries.BatchGateway, "_answer", answer)
-
-
-def impatient(monkeypatch):
-    """Let threads that have a hook of their own not pause between tries."""
-    plain = RunwayHook.detached
-
-    def detached(self, timeout):
-        other = plain(self, timeout)
-        other.pause_between_tries = lambda state: 0
-        return other
-
-    monkeypatch.setattr(RunwayHook, "detached", detached)
