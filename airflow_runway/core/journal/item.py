@@ -135,8 +135,15 @@ class Item:
         :param may_pass: whether another try may do better.
         :param charged: credits, where the gateway tells.
         """
-        charged = self.charged if charged is None else charged
-        return replace(self, state=state, note=redact(note, limit=_NOTE), may_pass=may_pass, charged=charged)
+        return replace(
+            self,
+            state=state,
+            note=redact(note, limit=_NOTE),
+            may_pass=may_pass,
+            charged=self.charged if charged is None else charged,
+            # Whatever becomes of an id that an error named, its price was not told.
+            taken_up=self.taken_up or (self.is_named and state is not State.INTENT),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The item as plain JSON values, without what is as it always is."""

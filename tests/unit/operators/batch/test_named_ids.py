@@ -201,3 +201,14 @@ def test_one_that_is_taken_up_does_not_pass_for_a_gateway_that_tells_no_prices(b
     one.gateway.finish(["t1"])
     one.go_on(trigger)
     assert one.gateway.posts == 1  # 12 of 20 are spent, and another one may cost as much
+
+
+def test_nor_does_one_that_is_given_up_on_another_account(batch, set_connection):
+    one = batch(max_credits=20, requests=[{"model": "gen4.5", "promptText": text} for text in "abc"])
+    one.gateway.faults = ["502 with its id"]
+    one.begin()
+    set_connection(password="key_" + "b" * 128)
+    one.clear()
+    later(one)
+    one.begin(on_clear="regenerate")
+    assert one.gateway.posts == 1
