@@ -60,6 +60,16 @@ def _configuration() -> dict[str, Any]:
                 kind="boolean",
                 default="False",
             ),
+            "max_credits_per_run": _option(
+                "The most that the submitting tasks of one Dag run may spend together, in credits. Needs a journal "
+                "folder. Empty: no bound, but for those that tasks have themselves.",
+                example="5000",
+            ),
+            "max_credits_per_day": _option(
+                "The most that may be spent on one day (UTC), in credits: of each Dag, of Dags and teams by name, or "
+                "both. A Dag's own bound stands in the place of that for each. Needs a journal folder.",
+                example="500, dag:campaign=2000, team:film=20000",
+            ),
         },
     }
 

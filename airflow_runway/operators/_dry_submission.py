@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from airflow_runway.core.journal.forecast import SubmissionForecast
     from airflow_runway.core.journal.submission import Policy, Record, Submit
     from airflow_runway.hooks._read_only import ReadOnlyHook
+    from airflow_runway.operators._budgeted import BudgetedSubmission
+    from airflow_runway.operators._budgets import Budget
     from airflow_runway.operators._recorded_generation import LooksAtTask
-    from airflow_runway.operators._waiting import WaitsForRunwayTask
     from airflow_runway.telemetry import Log
 
 _NO_PRICE = (
@@ -32,7 +33,7 @@ _NO_JOURNAL = (
 
 
 def dry_run_of(
-    operator: WaitsForRunwayTask,
+    operator: BudgetedSubmission,
     context: Context,
     route: str,
     body: Mapping[str, Any],
@@ -52,7 +53,9 @@ def dry_run_of(
     """
     hook, safe = read_only(operator, context)
     hook.check_route(route)
-    dry = _DrySubmission(hook, SubmissionStore(safe, is_dry_run=True), operator.look, operator.log)
+    store = SubmissionStore(safe, is_dry_run=True)
+    budget = operator.budget(store, is_dry_run=True)
+    dry = _DrySubmission(hook, store, operator.look, budget, operator.log)
     found = dry.forecast(route, body, policy, max_credits)
     headline = _headline(found, operator.runway_conn_id, hook.settings.gateway.title)
     operator.log.info("%s", headline)
@@ -73,8 +76,10 @@ def _headline(found: SubmissionForecast, conn_id: str, title: str) -> str:
 class _DrySubmission(JournalledSubmission):
     """A submission that stops where a real one would write its intent."""
 
-    def __init__(self, hook: ReadOnlyHook, store: SubmissionStore, look: LooksAtTask, log: Log) -> None:
-        super().__init__(hook, store, look, log)
+    def __init__(
+        self, hook: ReadOnlyHook, store: SubmissionStore, look: LooksAtTask, budget: Budget, log: Log
+    ) -> None:
+        super().__init__(hook, store, look, budget, log)
         self._read_only, self._earlier = hook, store
         self._decided: Submit | None = None
         self._body: Mapping[str, Any] = {}

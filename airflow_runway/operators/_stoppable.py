@@ -67,7 +67,7 @@ class StoppableSubmission(WaitsForRunwayTask):
         """
         with self.stoppable() as signal:
             self._store = StoppableStore(context, signal)
-            self.hook.sleep_between_tries = self._pause_before_sending_again
+            self.hook.sleep_between_tries = self.pause_before_sending
             with StopInquiry(
                 signal,
                 context,
@@ -125,11 +125,16 @@ class StoppableSubmission(WaitsForRunwayTask):
             return None
         return self.hook.detached(KILL_CLEANUP_TIMEOUT).cancel_task(self._runway_task_id)
 
-    def _pause_before_sending_again(self, seconds: float) -> None:
+    def pause_before_sending(self, seconds: float) -> None:
+        """Wait before a request is sent, or sent again.
+
+        :param seconds: for how long.
+        :raises RunwayNotAcceptedError: the task was told to stop meanwhile; nothing was charged.
+        """
         if self._stop_signal is None:
             time.sleep(seconds)
         elif self._stop_signal.wait(seconds):
             raise RunwayNotAcceptedError(
-                "The gateway did not take the request, and this task was told to stop before it was sent again: "
-                "nothing was charged. A retry sends it."
+                "This task was told to stop before its request was sent, or sent again: nothing was charged for it. "
+                "A retry sends it."
             )

@@ -26,7 +26,6 @@ from airflow_runway.core.journal.submission import (
     TryLater,
     Unreadable,
 )
-from airflow_runway.core.models import CancelOutcome
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayConfigurationError,
@@ -37,6 +36,8 @@ from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, could_not_be_read, elsewhere, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
+from airflow_runway.operators._replacing import cancel_replaced, replaced_by
+from airflow_runway.operators._reservations import submitted
 from airflow_runway.operators._router_evidence import RouterEvidence
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_runway.core.journal.submission import Policy, SubmissionDecision
     from airflow_runway.core.models import Submission
     from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.operators._budgets import Budget
     from airflow_runway.operators._recorded_generation import LooksAtTask
     from airflow_runway.stores.submission import SubmissionStore
     from airflow_runway.telemetry import Log
@@ -56,13 +58,17 @@ class JournalledSubmission:
     :param hook: the connection.
     :param store: the task's journal.
     :param look: reads a wait's task once and decides.
+    :param budget: what bounds it together with others.
     :param log: the task's log.
     """
 
-    def __init__(self, hook: SubmittingHook, store: SubmissionStore, look: LooksAtTask, log: Log) -> None:
+    def __init__(
+        self, hook: SubmittingHook, store: SubmissionStore, look: LooksAtTask, budget: Budget, log: Log
+    ) -> None:
         self._hook = hook
         self._store = store
         self._look = look
+        self._budget = budget
         self._log = log
         self._router = RouterEvidence(hook, store, log)
 
@@ -100,19 +106,22 @@ class JournalledSubmission:
         if known is not None:
             return known, False
         assert isinstance(decision, Submit)  # noqa: S101 - for the type checker; all others are known, or raise
+        self._budget.check()
         # Uploads and fresh links are free, and done before anything that is not.
         if isinstance(prepared, Record):
             prepared = self._hook.prepare(payload)
         body = prepared.body()
         self._hook.prepare_create(route, body)
+        request, kind = self._hook.fingerprint(route, prepared.identity), self._budget.kind(route, body)
         intent = Record(
             Phase.INTENT,
-            self._hook.fingerprint(route, prepared.identity),
+            request,
             self._hook.settings.gateway.name,
             route,
-            sent_at=time.time(),
+            sent_at=self._budget.reserve(request, kind, map(submitted, records)),
             as_written=as_written,
             replaces=self._replaced_by(decision),
+            kind=kind,
         )
         try:
             return self._submit(self._router.traceable(intent, body), body), True
@@ -215,46 +224,17 @@ class JournalledSubmission:
         return self._recorded()
 
     def _replaced_by(self, decision: Submit) -> tuple[str, ...]:
-        """What is to be cancelled once the new generation is recorded; says what is not."""
-        if decision.leaves:
-            self._log.warning(
-                "Runway task %s, which an earlier request of this task made, is not cancelled: %s. It may run on and "
-                "is charged; note its id.",
-                decision.leaves,
-                "only an error named it, so that it may be another task's"
-                if self._store.history.is_doubtful(decision.leaves)
-                else "the index of a mapped task may have moved, so that it is another one's"
-                if self._store.is_mapped
-                else "the connection's account is another one now, or it is not known which it was",
-            )
-        carried = self._store.record.replaces if self._store.record else ()
-        return tuple(dict.fromkeys(filter(None, (*carried, decision.replaces))))
+        return replaced_by(self._store, decision, self._log)
 
     def _cancel_replaced(self) -> None:
-        """Cancel what the current generation replaces, now that it is recorded; a crash leaves it to the next try.
-
-        Cancelling reads first: what today's account does not know is not touched.
-        """
-        if self._store.is_cut_off:
-            return
-        cancelled, left = [], []
-        for old in self._recorded().replaces:
-            outcome = self._hook.cancel_task(old)
-            if outcome is CancelOutcome.CANCELLED:
-                cancelled.append(old)
-            elif outcome is CancelOutcome.UNKNOWN:
-                left.append(old)
-            self._log.warning(
-                "Runway task %s was for an earlier request of this task; it %s.",
-                old,
-                "was cancelled"
-                if outcome is CancelOutcome.CANCELLED
-                else f"may run on ({outcome}) and is charged",
-            )
-        if self._recorded().replaces != tuple(left):
-            self._store.replaced(cancelled, tuple(left))
+        cancel_replaced(self._hook, self._store, self._log)
 
     def _submit(self, intent: Record, payload: Mapping[str, Any]) -> Record:
+        with self._budget.kept_for(submitted(intent)):
+            submission = self._sent(intent, payload)
+        return self._accepted(submission)
+
+    def _sent(self, intent: Record, payload: Mapping[str, Any]) -> Submission:
         token, payload = with_token(self._hook.settings, intent.route, payload)
         self._store.intend(
             replace(
@@ -284,7 +264,7 @@ class JournalledSubmission:
                 self._log.error("The answer was an error that names Runway task %s.", error.runway_task_id)
                 self._store.put(runway_task_id=error.runway_task_id, refused=error.facts.refused)
             raise
-        return self._accepted(submission)
+        return submission
 
     def _accepted(self, submission: Submission) -> Record:
         estimate = submission.estimated_credits

@@ -21,10 +21,9 @@ from airflow_runway.exceptions import (
     error_of,
 )
 from airflow_runway.links.runway import RunwayTaskLink
-from airflow_runway.operators._budget import keep_to_budget
+from airflow_runway.operators._budgeted import BudgetedSubmission, most_credits
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 from airflow_runway.operators._evidence import lost_elsewhere
-from airflow_runway.operators._stoppable import StoppableSubmission
 from airflow_runway.stores.submission import SubmissionStore
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_runway.core.models import CancelOutcome, TaskResult
+    from airflow_runway.core.models import TaskResult
     from airflow_runway.triggers._events import TaskEvent
 
 XCOM_RUNWAY_TASK_ID = "runway_task_id"
@@ -48,7 +47,7 @@ _OUTCOMES = {
 }
 
 
-class RunwaySubmitOperator(StoppableSubmission):
+class RunwaySubmitOperator(BudgetedSubmission):
     """Creates one generation, on any route, and returns its task id. This spends money, once.
 
     The id is pushed to XCom twice: as ``return_value`` (without ``wait_for_completion``) and always as
@@ -96,6 +95,12 @@ class RunwaySubmitOperator(StoppableSubmission):
     :param max_credits: the most that a generation may cost by the gateway's own estimate; one that is above
         is cancelled at once. ``None`` = no bound. Only what this very try has submitted: a generation that an
         earlier try has accepted is not cancelled by a bound that was lowered since.
+    :param max_credits_per_task: the most that all tries of this task instance may cost together.
+    :param max_credits_per_run: the most that all tasks of the Dag run may cost together, batches included, as far as
+        they are bounded per run; ``[runway] max_credits_per_run`` bounds every one, and the lower of both counts.
+        Either needs a journal folder. Room is reserved before anything is sent: the dearest price that was told for
+        the like, else ``max_credits``; without that the first of its kind goes alone, and is cancelled at once if it
+        is too dear. What was lost stays reserved. Where no room is left: ``RunwayBudgetError``, and nothing is sent.
     :param dry_run: do all that is free, say in the log and in XCom ``runway_dry_run`` what would be sent and what it
         would cost, as far as anybody knows, and end as skipped, downstream tasks too; templated, e.g.
         ``"{{ params.dry_run }}"``. See ``airflow_runway.operators._dry_run``. A wait that had begun goes on.
@@ -123,6 +128,8 @@ class RunwaySubmitOperator(StoppableSubmission):
         evidence_timeout: timedelta | float = timedelta(seconds=EVIDENCE_WINDOW),
         on_clear: str = "reuse",
         max_credits: float | None = None,
+        max_credits_per_task: float | None = None,
+        max_credits_per_run: float | None = None,
         dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -141,9 +148,9 @@ class RunwaySubmitOperator(StoppableSubmission):
         )
         self.evidence_timeout = seconds("evidence_timeout", evidence_timeout, least=0)
         self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")
-        if max_credits is not None and not max_credits >= 0:
-            raise ValueError(f"max_credits must be a number of credits or None, not {max_credits!r}")
-        self.max_credits = max_credits
+        self.max_credits = most_credits("max_credits", max_credits)
+        self.max_credits_per_task = most_credits("max_credits_per_task", max_credits_per_task)
+        self.max_credits_per_run = most_credits("max_credits_per_run", max_credits_per_run)
         #: Not ``dry_run``, which is a method of Airflow's.
         self.is_dry_run = checked_flag(dry_run)
 
@@ -181,15 +188,15 @@ class RunwaySubmitOperator(StoppableSubmission):
     def _execute(self, context: Context, store: SubmissionStore, policy: Policy) -> Any:
         from airflow_runway.operators._submission import JournalledSubmission
 
-        journalled = JournalledSubmission(self.hook, store, self.look, self.log)
+        budget = self.budget(store)
+        journalled = JournalledSubmission(self.hook, store, self.look, budget, self.log)
         record, is_new = journalled.find_or_submit(self.route, self.body(), policy)
         self._runway_task_id = record.runway_task_id
         self.end_if_stopped(record.runway_task_id)
         context["ti"].xcom_push(key=XCOM_RUNWAY_TASK_ID, value=record.runway_task_id)
         self._push_credits(context, record, charged=None)
         self.remember_link(record.runway_task_id)
-        if is_new:
-            keep_to_budget(self.hook, record, self.max_credits, lambda: self._cancel(store), self.log)
+        self.keep_within(budget, store, record, is_new=is_new)
         if not self.wait_for_completion:
             store.close("returned")
             return record.runway_task_id
@@ -247,11 +254,6 @@ class RunwaySubmitOperator(StoppableSubmission):
             return self.cancel_at_deadline(wait)
         raise error_of(timed_out(wait))
 
-    def _cancel(self, store: SubmissionStore) -> CancelOutcome:
-        outcome = self.hook.cancel_task(self._runway_task_id)
-        store.close(f"stopped: {outcome}")
-        return outcome
-
     def _ended(self, context: Context, store: SubmissionStore, wait: Callable[[], TaskResult]) -> TaskResult:
         """Wait to the end, and journal it."""
         try:
@@ -265,13 +267,14 @@ class RunwaySubmitOperator(StoppableSubmission):
                 # The connection changed during the wait: it is not gone, and its record stays as it is.
                 raise there from None
             if not self._is_recorded:
-                store.close(
-                    _OUTCOMES.get(error.kind, "error"), error.task.cost_credits if error.task else None
-                )
+                charged = error.task.cost_credits if error.task else None
+                store.close(_OUTCOMES.get(error.kind, "error"), charged)
+                self.note_charge(self.budget(store), store, charged)
             raise
         if store.record:
             self._push_credits(context, store.record, charged=result["cost_credits"])
         store.close("succeeded", result["cost_credits"])
+        self.note_charge(self.budget(store), store, result["cost_credits"])
         return result
 
     def _push_credits(self, context: Context, record: Record, *, charged: float | None) -> None:

@@ -1,8 +1,8 @@
 """Files that are created exclusively and never rewritten: of two workers that create the same one, one succeeds.
 
 On ``file://`` that is a hard link to a complete file; on object storage the library's mode ``x`` (on S3 a conditional
-PUT). A store that does not refuse the second is found out by :meth:`Files.prove`. Nothing here removes a file that
-anybody has written: what is old is for the store's own rules to remove.
+PUT). A store that does not refuse the second is found out by :meth:`Files.prove`. What is old is for the store's own
+rules to remove; only the ledgers of budgets remove files, of which others say the same or more.
 """
 
 from __future__ import annotations
@@ -145,6 +145,20 @@ class Files:
         else:
             with self.fs.open(path, "xb") as file:
                 file.write(content)
+
+    def removed(self, name: str) -> bool:
+        """Remove a file of which another one says the same, or more.
+
+        :param name: its name.
+        :returns: whether it is known to be gone.
+        """
+        try:
+            self.fs.rm_file(f"{self.path}/{name}")
+        except FileNotFoundError:
+            return True
+        except Exception:  # a journal needs no right to delete
+            return False
+        return True
 
     def prove(self) -> None:
         """Make sure, once per process, that the store refuses to create what is there.

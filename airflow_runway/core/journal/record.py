@@ -70,6 +70,8 @@ class Record:
     model: str = ""
     #: The team of the task, where Airflow has teams; else empty.
     team_name: str = ""
+    #: What its price depends on, where room was reserved for it in a budget; else empty.
+    kind: str = ""
     #: The router that it asks, by its slug, where the gateway lists a router's requests; else empty.
     router: str = ""
     #: Wall clock until which its POST may be under way, where it asks a router; seconds since the epoch.
@@ -132,7 +134,7 @@ def _common(value: Mapping[str, Any]) -> dict[str, Any]:
         },
         "token": str(value.get("token") or ""),
         "outcome": str(value.get("outcome") or ""),
-        **{name: str(value.get(name) or "") for name in ("as_written", "model", "team_name")},
+        **{name: str(value.get(name) or "") for name in ("as_written", "model", "team_name", "kind")},
         "router": str(value.get("router") or ""),
         "taken_until": read_number(value.get("taken_until") or 0.0),
     }

@@ -181,7 +181,7 @@ class TestBeforeThePost:
         one.gateway.faults = ["unconnected"]
         operator = one.operator()
         one.sleep = lambda seconds: operator.on_kill()
-        with pytest.raises(RunwayNotAcceptedError, match="told to stop before it was sent again"):
+        with pytest.raises(RunwayNotAcceptedError, match="told to stop before its request was sent"):
             operator.execute(context_of(one))
         assert one.gateway.posts == 1
         assert "runway_submission" not in one.store.values

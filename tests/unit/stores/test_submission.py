@@ -380,5 +380,5 @@ def test_what_is_stored_holds_no_prompt_key_or_link(memory):
     assert set(memory.values[KEY]["current"]) == {
         "phase", "fingerprint", "gateway", "route", "sent_at", "runway_task_id", "refused", "anchored_at",
         "max_tries", "estimated_credits", "charged_credits", "token", "account", "evidence", "outcome",
-        "as_written", "replaces", "model", "team_name", "router", "taken_until",
+        "as_written", "replaces", "model", "team_name", "kind", "router", "taken_until",
     }  # fmt: skip
