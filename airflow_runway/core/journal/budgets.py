@@ -185,6 +185,19 @@ def _later(one: Standing, two: Standing) -> Standing:
     return max(one, two, key=rank)
 
 
+def prices_with(standings: Iterable[Standing], prices: Mapping[str, int]) -> dict[str, int]:
+    """Prices by kind, with those that a ledger itself tells.
+
+    :param standings: of the ledger.
+    :param prices: the dearest price that was ever told elsewhere, by kind.
+    """
+    found = dict(prices)
+    for one in standings:
+        if one.word is Word.ACCEPTED and one.amount is not None:
+            found[one.reservation.kind] = max(one.amount, found.get(one.reservation.kind, 0))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """The most that may be spent in a ledger."""
@@ -232,6 +245,8 @@ def room_for(
     :param prices: the dearest price that was ever told, by kind.
     :param now: wall clock, seconds since the epoch.
     """
+    standings = tuple(standings)
+    prices = prices_with(standings, prices)
     others = tuple(
         one
         for one in standings
@@ -267,6 +282,8 @@ def exceeds(standings: Iterable[Standing], own: Standing, bound: Bound, prices: 
     :param bound: the bound.
     :param prices: the dearest price that was ever told, by kind.
     """
+    standings = tuple(standings)
+    prices = prices_with(standings, prices)
     others = sum(
         one.value(prices) or 0
         for one in standings
