@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from airflow_runway.core.journal.entries import TaskKey
 from airflow_runway.core.owner import Owner
 from airflow_runway.exceptions import RunwayBudgetError
 from airflow_runway.operators._budget import keep_to_budget
@@ -34,10 +33,8 @@ class BudgetedSubmission(StoppableSubmission):
         """
         from airflow_runway.operators._budgets import Budget
 
-        owner = store.owner or Owner("", "", "")
         return Budget(
-            TaskKey(owner.dag_id, owner.run_id, owner.task_id, owner.map_index),
-            owner.team_name,
+            store.owner or Owner("", "", ""),
             self.hook.settings.gateway.name,
             per_task=self.max_credits_per_task,
             per_run=self.max_credits_per_run,

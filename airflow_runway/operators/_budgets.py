@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_runway.core.journal.bounds import millionths
 from airflow_runway.core.journal.budgets import (
@@ -17,10 +17,11 @@ from airflow_runway.core.journal.budgets import (
     Standing,
     Word,
     exceeds,
-    kind_of,
+    kind_on,
     reservation_of,
     room_for,
 )
+from airflow_runway.core.journal.entries import TaskKey
 from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import (
@@ -35,14 +36,16 @@ from airflow_runway.operators._no_room import OthersFirstError, as_journal_error
 from airflow_runway.operators._reservations import Reservations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_runway.core.journal.budgets import Bound, Reservation
-    from airflow_runway.core.journal.entries import TaskKey
+    from airflow_runway.core.owner import Owner
     from airflow_runway.operators._bounds import Bounds
     from airflow_runway.operators._reservations import Submitted
     from airflow_runway.telemetry import Log
 
+#: Gives what is recorded of a task.
+Recorded: TypeAlias = "Callable[[], Iterable[Submitted]]"
 #: Seconds that a submission waits, in the worker, for others who are about to be sent.
 LONGEST_WAIT: Final = 600.0
 #: Seconds of the longest pause in it.
@@ -53,8 +56,7 @@ _chance = random.Random()  # noqa: S311 - jitter, not cryptography
 class Budget:
     """Keeps the submissions of one task instance within what bounds them. Without a bound nothing is read or written.
 
-    :param task: the task instance.
-    :param team_name: its team; empty where Airflow has none.
+    :param owner: the task instance, and its team.
     :param gateway: the gateway's name.
     :param per_task: credits over all tries; ``None`` = no bound.
     :param per_run: credits of the run; the configuration may have a lower bound.
@@ -67,8 +69,7 @@ class Budget:
 
     def __init__(
         self,
-        task: TaskKey,
-        team_name: str,
+        owner: Owner,
         gateway: str,
         *,
         per_task: float | None = None,
@@ -78,6 +79,7 @@ class Budget:
         is_dry_run: bool = False,
         log: Log,
     ) -> None:
+        task = TaskKey(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
         self._task, self._gateway, self._most = task, gateway, per_generation
         self._pause, self._is_dry_run, self._log = pause, is_dry_run, log
         self._bounds: Bounds | None = None
@@ -86,7 +88,7 @@ class Budget:
         #: What was reserved at a price that somebody had told.
         self._priced: set[Reservation] = set()
         try:
-            self._bounds = bounds_of(task, team_name, per_task=per_task, per_run=per_run)
+            self._bounds = bounds_of(task, owner.team_name, per_task=per_task, per_run=per_run)
             ledgers = ledgers_for(self._bounds, is_dry_run=is_dry_run)
         except RunwayConfigurationError as error:
             # A generation that is there already is waited for all the same.
@@ -105,36 +107,44 @@ class Budget:
             with as_journal_error():
                 self._reservations.ledgers.files.prove()
 
-    def kind(self, route: str, body: Mapping[str, object]) -> str:
+    def kind(self, route: str, kind: str) -> str:
         """What the price of a request depends on; empty without a bound.
 
         :param route: the route's name.
-        :param body: the JSON body.
+        :param kind: of its body, see :func:`airflow_runway.core.journal.limits.kind_of`.
         """
-        return kind_of(self._gateway, route, body) if self._reservations is not None else ""
+        return kind_on(self._gateway, route, kind) if self._reservations is not None else ""
 
     def _by_ledger(self, reservation: Reservation) -> dict[str, list[Bound]]:
         return self._bounds.by_ledger(reservation.at / 1000) if self._bounds is not None else {}
 
-    def reserve(self, name: str, kind: str, known: Iterable[Submitted] = ()) -> float:
+    def reserve(
+        self,
+        name: str,
+        kind: str,
+        known: Recorded = tuple,
+        *,
+        longest: float = LONGEST_WAIT,
+    ) -> float:
         """Reserve room for a submission, waiting for others who are about to be sent.
 
         :param name: of the submission; with its moment it tells it from others of this task.
         :param kind: see :meth:`kind`.
-        :param known: what is recorded of this task.
+        :param known: gives what is recorded of this task.
+        :param longest: seconds to wait at most.
         :returns: the moment that is to be recorded for it; seconds since the epoch.
         :raises RunwayBudgetError: there is no room; nothing was sent.
         :raises RunwayNotAcceptedError: others stood in the way for too long; nothing was sent.
         :raises RunwayJournalError: a ledger could not be read or written; nothing was sent.
         """
-        began, attempts, known = time.time(), 0, list(known)
+        began, attempts = time.time(), 0
         while True:
             try:
                 return self.try_to_reserve(name, kind, known, looks_first=attempts > 0)
             except OthersFirstError as error:
                 if self._is_dry_run:
                     return time.time()
-                if time.time() - began > LONGEST_WAIT:
+                if time.time() - began > longest:
                     raise RunwayNotAcceptedError(stood_in_the_way(error.finding)) from None
                 if not attempts:
                     self._log.info("Waiting for room in %s: others are about to be sent.", error)
@@ -142,7 +152,12 @@ class Budget:
             self._pause(backoff(attempts, longest=_LONGEST_PAUSE, chance=_chance))
 
     def try_to_reserve(
-        self, name: str, kind: str, known: Iterable[Submitted] = (), *, looks_first: bool = False
+        self,
+        name: str,
+        kind: str,
+        known: Recorded = tuple,
+        *,
+        looks_first: bool = False,
     ) -> float:
         """Reserve room for a submission, or say at once that there is none; see :meth:`reserve`.
 
@@ -155,14 +170,19 @@ class Budget:
         own = reservation_of(self._task, now, name, kind)
         try:
             with as_journal_error():
-                self._reserve(self._reservations, own, list(known), looks_first=looks_first)
+                self._reserve(self._reservations, own, known, looks_first=looks_first)
         except BaseException:
             self._withdraw(own)
             raise
         return now
 
     def _reserve(
-        self, reservations: Reservations, own: Reservation, known: list[Submitted], *, looks_first: bool
+        self,
+        reservations: Reservations,
+        own: Reservation,
+        known: Recorded,
+        *,
+        looks_first: bool,
     ) -> None:
         prices = reservations.ledgers.prices([own.kind])
         most = None if self._most is None else millionths(self._most)
@@ -176,7 +196,11 @@ class Budget:
         self._judge(reservations, standing, prices, known)
 
     def _judge(
-        self, reservations: Reservations, own: Standing, prices: dict[str, int], known: list[Submitted]
+        self,
+        reservations: Reservations,
+        own: Standing,
+        prices: dict[str, int],
+        known: Recorded,
     ) -> None:
         waits = None
         for ledger, bounds in self._by_ledger(own.reservation).items():

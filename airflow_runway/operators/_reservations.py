@@ -10,7 +10,7 @@ from airflow_runway.core.journal.budgets import Standing, Word, reservation_of, 
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from airflow_runway.core.journal.budgets import Reservation
     from airflow_runway.core.journal.entries import TaskKey
@@ -56,6 +56,8 @@ class Reservations:
         self.ledgers, self._task, self._log = ledgers, task, log
         #: What this process has written, by ledger and reservation.
         self._written: dict[tuple[str, Reservation], Standing] = {}
+        #: What this task had reserved before, by ledger; nobody else writes of it.
+        self._before: dict[str, dict[Reservation, Standing]] = {}
 
     def write(self, ledger: str, standing: Standing) -> None:
         """Write a new reservation. Anything may be raised.
@@ -83,18 +85,21 @@ class Reservations:
         kinds = {one.reservation.kind for one in standings if one.amount is None} - prices.keys()
         prices.update(self.ledgers.prices(sorted(kinds)))
 
-    def standings(self, ledger: str, known: Iterable[Submitted]) -> list[Standing]:
+    def standings(self, ledger: str, known: Callable[[], Iterable[Submitted]]) -> list[Standing]:
         """Where a ledger stands, once what earlier workers of this very task left behind says what became of it.
 
         :param ledger: the ledger's name.
-        :param known: what is recorded of this task.
+        :param known: gives what is recorded of this task; asked once.
         """
+        standings = self.ledgers.standings(ledger)
+        if ledger in self._before:
+            return standings
         recorded = {
-            reservation_of(self._task, one.sent_at, one.name, one.kind): one for one in known if one.kind
+            reservation_of(self._task, one.sent_at, one.name, one.kind): one for one in known() if one.kind
         }
         mine = task_mark(self._task)
         found = []
-        for one in self.ledgers.standings(ledger):
+        for one in standings:
             is_left_behind = one.reservation.task == mine and one.word is Word.RESERVED
             if not is_left_behind or (ledger, one.reservation) in self._written:
                 found.append(one)
@@ -109,7 +114,23 @@ class Reservations:
                 after = Standing(one.reservation, Word.ACCEPTED, _amount(was.estimated, one.amount))
             self.ledgers.follow(ledger, one, after, self._task)
             found.append(after)
+        self._keep(ledger, found)
         return found
+
+    def _keep(self, ledger: str, standings: Iterable[Standing]) -> dict[Reservation, Standing]:
+        mine = task_mark(self._task)
+        before = {one.reservation: one for one in standings if one.reservation.task == mine}
+        self._before[ledger] = before
+        return before
+
+    def _stands(self, ledger: str, reservation: Reservation) -> Standing | None:
+        written = self._written.get((ledger, reservation))
+        if written is not None:
+            return written
+        before = self._before.get(ledger)
+        if before is None:
+            before = self._keep(ledger, self.ledgers.standings(ledger))
+        return before.get(reservation)
 
     def follow(
         self, ledger: str, reservation: Reservation, word: Word, spent: float | None = None
@@ -123,9 +144,7 @@ class Reservations:
         :returns: where it stands; ``None`` where that is not known to be written.
         """
         try:
-            before = self._written.get((ledger, reservation)) or next(
-                (one for one in self.ledgers.standings(ledger) if one.reservation == reservation), None
-            )
+            before = self._stands(ledger, reservation)
             after = Standing(reservation, word, _amount(spent, before.amount if before else None))
             if before is None:
                 self.ledgers.write(ledger, after, self._task)

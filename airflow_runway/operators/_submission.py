@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_runway import telemetry
 from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.accounts import SALT_BYTES
+from airflow_runway.core.journal.limits import kind_of
 from airflow_runway.core.journal.record import model_in
 from airflow_runway.core.journal.submission import (
     AccountMatch,
@@ -112,13 +113,16 @@ class JournalledSubmission:
             prepared = self._hook.prepare(payload)
         body = prepared.body()
         self._hook.prepare_create(route, body)
-        request, kind = self._hook.fingerprint(route, prepared.identity), self._budget.kind(route, body)
+        request, kind = (
+            self._hook.fingerprint(route, prepared.identity),
+            self._budget.kind(route, kind_of(body)),
+        )
         intent = Record(
             Phase.INTENT,
             request,
             self._hook.settings.gateway.name,
             route,
-            sent_at=self._budget.reserve(request, kind, map(submitted, records)),
+            sent_at=self._budget.reserve(request, kind, lambda: map(submitted, records)),
             as_written=as_written,
             replaces=self._replaced_by(decision),
             kind=kind,

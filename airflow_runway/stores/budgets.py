@@ -115,7 +115,7 @@ class Ledgers:
     def prices(self, kinds: Iterable[str]) -> dict[str, int]:
         """The dearest price that was ever told, by kind; one listing for each.
 
-        :param kinds: see :func:`airflow_runway.core.journal.budgets.kind_of`.
+        :param kinds: see :func:`airflow_runway.core.journal.budgets.kind_on`.
         :raises JournalFolderError: it cannot be read now.
         """
         found = {}

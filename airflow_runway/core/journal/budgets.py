@@ -33,8 +33,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from airflow_runway.core.journal.limits import PRICED_BY
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -72,7 +70,7 @@ class Reservation:
     task: str
     #: The submission, among those of the task instance.
     submission: str
-    #: What its price depends on, see :func:`kind_of`.
+    #: What its price depends on, see :func:`kind_on`.
     kind: str
 
     @property
@@ -95,7 +93,7 @@ def reservation_of(task: TaskKey, sent_at: float, submission: str, kind: str) ->
     :param task: the task instance.
     :param sent_at: when it is sent, as it is recorded; seconds since the epoch.
     :param submission: what tells it from others of the task instance at that moment.
-    :param kind: see :func:`kind_of`.
+    :param kind: see :func:`kind_on`.
     """
     return Reservation(int(sent_at * 1000), task_mark(task), _digest([submission]), kind)
 
@@ -108,14 +106,14 @@ def task_mark(task: TaskKey) -> str:
     return _digest([task.dag_id, task.run_id, task.task_id, task.map_index])
 
 
-def kind_of(gateway: str, route: str, body: Mapping[str, object]) -> str:
-    """What the price of a request depends on.
+def kind_on(gateway: str, route: str, kind: str) -> str:
+    """What a price depends on.
 
     :param gateway: the gateway's name.
     :param route: the route's name.
-    :param body: the JSON body.
+    :param kind: of the body, see :func:`airflow_runway.core.journal.limits.kind_of`.
     """
-    return _digest([gateway, route, *(body.get(name) for name in PRICED_BY)])[:8]
+    return _digest([gateway, route, kind])[:8]
 
 
 def _digest(values: list[object]) -> str:

@@ -79,6 +79,7 @@ def dry_run_of(operator: BatchSteps, context: Context) -> NoReturn:
     phase, _ = operator._begin(safe)
     report = operator._report(safe, phase)
     report.check()
+    phase.budget.check()
     phase.settle_all(to_be_saved=bool(operator.destination), counts=False)
     requests = operator._requests()
     report.check_names(len(requests))

@@ -15,6 +15,7 @@ from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN
 from airflow_runway.exceptions import RunwayReadRefusedError
 from airflow_runway.operators._batch.stoppable import StoppableBatch
+from airflow_runway.operators._budgeted import most_credits
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class RunwayBatchOperator(StoppableBatch):
         something all the same. A lost answer counts as the dearest price known; while none is known, one may be
         open. A gateway that tells no prices is not bounded by this. What an earlier try has submitted is not
         cancelled because the bound was lowered since.
+    :param max_credits_per_run: as in :class:`~airflow_runway.operators.runway.RunwaySubmitOperator`: together with
+        the other tasks of the run. Where it leaves no room, what runs is waited for, and then ``RunwayBudgetError``
+        raised.
     :param max_lost_answers: answers lost, over all tries of the task, after which nothing more is submitted, since
         each may have been charged; 0 = any number.
     :param submissions_at_once: how many submissions may be under way at the same time. A worker that is killed leaves
@@ -117,6 +121,7 @@ class RunwayBatchOperator(StoppableBatch):
         runway_conn_id: str = "runway_default",
         max_in_flight: int | None = None,
         max_credits: float | None = None,
+        max_credits_per_run: float | None = None,
         max_lost_answers: int = 3,
         submissions_at_once: int = 1,
         max_moderated: int = 5,
@@ -133,7 +138,6 @@ class RunwayBatchOperator(StoppableBatch):
         super().__init__(**kwargs)
         for name, value, least in (
             ("max_in_flight", max_in_flight, 1),
-            ("max_credits", max_credits, 0),
             ("max_lost_answers", max_lost_answers, 0),
             ("submissions_at_once", submissions_at_once, 1),
             ("max_moderated", max_moderated, 0),
@@ -148,7 +152,8 @@ class RunwayBatchOperator(StoppableBatch):
         self.manifest = manifest
         self.runway_conn_id = runway_conn_id
         self.max_in_flight = max_in_flight
-        self.max_credits = max_credits
+        self.max_credits = most_credits("max_credits", max_credits)
+        self.max_credits_per_run = most_credits("max_credits_per_run", max_credits_per_run)
         self.max_lost_answers = max_lost_answers
         self.submissions_at_once = submissions_at_once
         self.max_moderated = max_moderated

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from airflow_runway.core.journal.bounds import as_credits
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.limits import Limits, StopReason
 from airflow_runway.core.journal.settlement import is_over
@@ -20,6 +21,7 @@ from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayAuthenticationError,
+    RunwayBudgetError,
     RunwayConfigurationError,
     RunwayError,
     RunwayJournalError,
@@ -36,8 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_runway.hooks._ports import SubmittingHook
+    from airflow_runway.operators._budgets import Budget
     from airflow_runway.stores.batch import BatchStore
     from airflow_runway.telemetry import Log
+
+#: Seconds that a submission waits in the worker for others who spend from the same budget; after that the task does.
+_LONGEST_WAIT_FOR_ROOM: Final = 30.0
 
 
 class BatchPhase(SettlingItems):
@@ -48,6 +54,7 @@ class BatchPhase(SettlingItems):
     :param route: the route of all items.
     :param resubmit: the policy for lost answers.
     :param limits: what bounds the batch.
+    :param budget: what bounds it together with others.
     :param submissions_at_once: how many submissions may be under way at the same time.
     :param log: the task's log.
     """
@@ -60,10 +67,11 @@ class BatchPhase(SettlingItems):
         *,
         resubmit: bool,
         limits: Limits,
+        budget: Budget,
         submissions_at_once: int,
         log: Log,
     ) -> None:
-        super().__init__(hook, store, route, resubmit=resubmit, limits=limits, log=log)
+        super().__init__(hook, store, route, resubmit=resubmit, limits=limits, budget=budget, log=log)
         self.limits = limits
         self._at_once = submissions_at_once
         self._stopped = threading.Event()
@@ -134,7 +142,7 @@ class BatchPhase(SettlingItems):
                 exceeds = self._books.end(key)
                 item = self._store.get(key)
         if exceeds and item is not None:
-            self._over_budget(item)
+            self._over_budget(item, "max_credits")
 
     def _prepare_and_send(self, place: int) -> None:
         try:
@@ -151,16 +159,33 @@ class BatchPhase(SettlingItems):
             # Uploads and fresh links are free, and come before the intent.
             token, body = with_token(self._hook.settings, self._route, prepared.body())
             self._hook.prepare_create(self._route, body)
-            planned = replace(planned, token=token)
             before = self.item(place)
-            self.intend(planned)
-        except (RunwayJournalError, RunwayConfigurationError) as error:
+            planned = self._reserved(replace(planned, token=token))
+            with self.budget.kept_for(self.submitted(planned)):
+                self.intend(planned)
+        except (RunwayJournalError, RunwayConfigurationError, RunwayBudgetError) as error:
             self.result.trouble = error
+            return
+        except RunwayNotAcceptedError as error:
+            # Others are about to spend from the same budget: nobody knows yet whether there is room.
+            self.result.pause = self.result.pause or 0.0
+            self._log.warning("Item %d: %s", place, error)
             return
         except RunwayMediaError as error:
             self._not_sent(place, str(error), may_pass=not isinstance(error, RunwayMediaRefusedError))
             return
         self._send(place, planned, before, body)
+
+    def _reserved(self, planned: Item) -> Item:
+        """The item once there is room for it in what bounds it together with others."""
+        self.budget.check()
+        kind = self.budget.kind(self._route, planned.kind)
+        if not kind:
+            return planned
+        sent_at = self.budget.reserve(
+            planned.key, kind, lambda: map(self.submitted, self.items()), longest=_LONGEST_WAIT_FOR_ROOM
+        )
+        return replace(planned, sent_at=sent_at)
 
     def _not_sent(self, place: int, why: str, *, may_pass: bool) -> None:
         self.unsent[place] = (why, may_pass)
@@ -168,7 +193,8 @@ class BatchPhase(SettlingItems):
 
     def _send(self, place: int, planned: Item, before: Item | None, body: Mapping[str, Any]) -> None:
         try:
-            submission = self._hook.send(self._route, body)
+            with self.budget.kept_for(self.submitted(planned)):
+                submission = self._hook.send(self._route, body)
         except RunwayAmbiguousSubmissionError as error:
             named = replace(planned, runway_task_id=error.runway_task_id, refused=error.facts.refused)
             self._log.error("Item %d: %s", place, error)
@@ -186,6 +212,9 @@ class BatchPhase(SettlingItems):
         # The log first: it is the one record that needs nobody's answer.
         self._log.info("Item %d: Runway task %s accepted.", place, item.runway_task_id)
         self.put(item)
+        bound = self.budget.accepted(self.submitted(item))
+        if bound is not None:
+            self._over_budget(item, f"what is left of {bound.name}={as_credits(bound.most)}")
 
     def _not_accepted(self, place: int, planned: Item, before: Item | None, error: RunwayError) -> None:
         if isinstance(error, RunwayNotAcceptedError):
@@ -204,10 +233,10 @@ class BatchPhase(SettlingItems):
             self.put(planned.ended(State.FAILED, note=str(error)))
         self._log.error("Item %d: %s", place, error)
 
-    def _over_budget(self, item: Item) -> None:
+    def _over_budget(self, item: Item, bound: str) -> None:
         outcome = self._hook.cancel_task(item.runway_task_id)
         note = (
-            f"It may cost {item.estimated or 0:g} credits, which exceeds max_credits; cancelling it at once: "
+            f"It may cost {item.estimated or 0:g} credits, which exceeds {bound}; cancelling it at once: "
             f"{outcome}."
         )
         self._log.error("Runway task %s: %s", item.runway_task_id, note)

@@ -18,6 +18,7 @@ from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
 from airflow_runway.operators._batch.items import BatchItems
 from airflow_runway.operators._batch.messages import still_running
+from airflow_runway.operators._reservations import Submitted
 from airflow_runway.triggers._events import error_in
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_runway.core.journal.limits import Limits, StopReason
     from airflow_runway.hooks._ports import CancelsTasks, SubmittingHook
+    from airflow_runway.operators._budgets import Budget
     from airflow_runway.stores.batch import BatchStore
     from airflow_runway.telemetry import Log
     from airflow_runway.triggers._events import ErrorEvent
@@ -55,14 +57,33 @@ class SettlingItems(BatchItems):
     :param route: the route of all items.
     :param resubmit: the policy for lost answers.
     :param limits: what bounds the batch.
+    :param budget: what bounds it together with others.
     :param log: the task's log.
     """
 
     def __init__(
-        self, hook: SubmittingHook, store: BatchStore, route: str, *, resubmit: bool, limits: Limits, log: Log
+        self,
+        hook: SubmittingHook,
+        store: BatchStore,
+        route: str,
+        *,
+        resubmit: bool,
+        limits: Limits,
+        budget: Budget,
+        log: Log,
     ) -> None:
         super().__init__(hook, store, route, resubmit=resubmit, limits=limits, log=log)
+        self.budget = budget
         self.result = PhaseResult()
+
+    def submitted(self, item: Item) -> Submitted:
+        """A recorded item's submission, as budgets know it.
+
+        :param item: the item.
+        """
+        kind = self.budget.kind(self._route, item.kind)
+        is_open = item.state is State.INTENT
+        return Submitted(item.sent_at, item.key, kind, is_open=is_open, estimated=item.estimated)
 
     def settle_all(self, *, to_be_saved: bool, counts: bool = True) -> None:
         """Read everything that may run, when a try begins: what a stopped try cancelled is found out.
@@ -109,6 +130,8 @@ class SettlingItems(BatchItems):
             # Once per generation: from here on it is no longer among those that run.
             if settlement.decision is not None and counts:
                 telemetry.count_ending(settlement.decision)
+                if settlement.item.charged is not None:
+                    self.budget.settled(self.submitted(settlement.item), settlement.item.charged)
                 if settlement.item.note:
                     self._log.error("%s", settlement.item.note)
 

@@ -11,7 +11,8 @@ from airflow_runway._base_operator import RunwayOperatorBase
 from airflow_runway.core.journal.limits import Limits, StopReason
 from airflow_runway.core.journal.rest import rest_of
 from airflow_runway.core.limits import DEFER_TIMEOUT_MARGIN, SHORTEST_ABSENCE, SHORTEST_INTERVAL
-from airflow_runway.exceptions import RunwayError
+from airflow_runway.core.owner import Owner, owner_of
+from airflow_runway.exceptions import RunwayError, RunwayNotAcceptedError
 from airflow_runway.operators._dry_run import is_asked_for
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class BatchSteps(RunwayOperatorBase):
     manifest: str | None
     max_in_flight: int | None
     max_credits: float | None
+    max_credits_per_run: float | None
     max_lost_answers: int
     submissions_at_once: int
     max_moderated: int
@@ -61,6 +63,7 @@ class BatchSteps(RunwayOperatorBase):
     def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
         from airflow_runway.operators._batch.accounts import confirm_account
         from airflow_runway.operators._batch.phase import BatchPhase
+        from airflow_runway.operators._budgets import Budget
         from airflow_runway.stores.batch import BatchStore
 
         store = BatchStore(context)
@@ -70,6 +73,15 @@ class BatchSteps(RunwayOperatorBase):
         # A dry run looks ahead to the next clear.
         is_cleared = store.is_cleared or is_asked_for(self.is_dry_run)
         confirm_account(self.hook, store, self.log, gives_up=is_cleared and self.on_clear == "regenerate")
+        owner = owner_of(context["ti"]) or Owner("", "", "")
+        budget = Budget(
+            owner,
+            self.hook.settings.gateway.name,
+            per_run=self.max_credits_per_run,
+            pause=self._pause_for_room,
+            is_dry_run=is_asked_for(self.is_dry_run),
+            log=self.log,
+        )
         self._phase = BatchPhase(
             self.hook,
             store,
@@ -78,10 +90,17 @@ class BatchSteps(RunwayOperatorBase):
             limits=Limits(
                 self.max_in_flight, self.max_credits, self.max_moderated, self.max_lost_answers, self.timeout
             ),
+            budget=budget,
             submissions_at_once=self.submissions_at_once,
             log=self.log,
         )
         return self._phase, store
+
+    def _pause_for_room(self, seconds: float) -> None:
+        if self._signal is None:
+            time.sleep(seconds)
+        elif self._signal.wait(seconds):
+            raise RunwayNotAcceptedError("This task was told to stop before the request was sent.")
 
     @staticmethod
     def _runs_mapped(context: Context) -> bool:

@@ -13,7 +13,7 @@ import random
 import sys
 import time
 
-from airflow_runway.core.journal.entries import TaskKey
+from airflow_runway.core.owner import Owner
 from airflow_runway.exceptions import RunwayBudgetError
 from airflow_runway.operators._budgets import Budget
 from airflow_runway.operators._reservations import Submitted
@@ -26,15 +26,14 @@ def race(number: int, run_id: str, price: float, bound: float) -> dict[str, obje
     """What one task does: reserve, send, learn the price; and cancel at once what is too dear."""
     chance = random.Random(os.getpid())
     budget = Budget(
-        TaskKey("campaign", run_id, "film", number),
-        "",
+        Owner("campaign", run_id, "film", number),
         "runway",
         per_run=bound,
         pause=lambda seconds: time.sleep(seconds / HURRY),
         log=logging.getLogger("race"),
     )
     budget.check()
-    kind = budget.kind("image_to_video", {"model": "gen4_turbo", "duration": 5})
+    kind = budget.kind("image_to_video", "gen4_turbo, 5 s")
     try:
         sent_at = budget.reserve("request", kind)
     except RunwayBudgetError as error:

@@ -14,7 +14,7 @@ from airflow_runway.core.journal.budgets import (
     Standing,
     Word,
     exceeds,
-    kind_of,
+    kind_on,
     prices_with,
     reservation_of,
     room_for,
@@ -29,7 +29,7 @@ BOUND = Bound("max_credits_per_run", 100)
 
 
 def standing(name, amount, word=Word.ACCEPTED, *, at=NOW, task=TASK, kind="kindkind"):
-    kind = kind_of("runway", "image_to_video", {"model": kind})
+    kind = kind_on("runway", "image_to_video", kind)
     return Standing(reservation_of(task, at, name, kind), word, amount)
 
 
@@ -69,12 +69,10 @@ class TestNames:
     def test_two_of_the_same_task_and_moment_are_two(self):
         assert standing("a", 1).reservation != standing("b", 1).reservation
 
-    def test_the_kind_is_what_a_price_depends_on(self):
-        body = {"model": "gen4", "duration": 5, "promptText": "a"}
-        assert kind_of("runway", "r", body) == kind_of("runway", "r", {**body, "promptText": "b"})
-        others = [kind_of("runway", "s", body), kind_of("cometapi", "r", body)]
-        others.append(kind_of("runway", "r", {**body, "duration": 10}))
-        assert len({*others, kind_of("runway", "r", body)}) == 4
+    def test_a_kind_is_one_on_one_route_of_one_gateway(self):
+        assert kind_on("runway", "r", "a") == kind_on("runway", "r", "a")
+        others = [kind_on("runway", "s", "a"), kind_on("cometapi", "r", "a"), kind_on("runway", "r", "b")]
+        assert len({*others, kind_on("runway", "r", "a")}) == 4
 
 
 class TestRoom:
