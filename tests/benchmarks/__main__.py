@@ -20,6 +20,7 @@ BENCHMARKS = (
     "transfer",
     "sizing",
     "journal",
+    "budgets",
     "batch",
 )
 

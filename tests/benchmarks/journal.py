@@ -44,7 +44,7 @@ def run(args) -> None:
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         os.environ["AIRFLOW_HOME"] = home
         os.environ["AIRFLOW__RUNWAY__JOURNAL_NAMESPACE"] = "benchmark"
-        for store in (_File(stack), _S3(stack)):
+        for store in (FileStore(stack), S3Store(stack)):
             for records in args.records:
                 os.environ["AIRFLOW__RUNWAY__JOURNAL"] = store.another()
                 rows.append((store.name, records, *_measured(store, records, args.rounds)))
@@ -64,9 +64,9 @@ def _measured(store, records, rounds):
     ours, plain = [], []
     _submit("warm"), store.plain("warm")
     for number in range(rounds):
-        ours.append(_timed(_submit, f"round {number}"))
-        plain.append(_timed(store.plain, f"round {number}"))
-    seconds = _timed(lambda: [InFolder(one).read() for one in configured_journal().tasks()])
+        ours.append(timed(_submit, f"round {number}"))
+        plain.append(timed(store.plain, f"round {number}"))
+    seconds = timed(lambda: [InFolder(one).read() for one in configured_journal().tasks()])
     mine, theirs = statistics.median(ours) * 1000, statistics.median(plain) * 1000
     count = records + rounds + 1
     return (
@@ -78,7 +78,7 @@ def _measured(store, records, rounds):
     )
 
 
-def _timed(work, *args):
+def timed(work, *args):
     began = time.perf_counter()
     work(*args)
     return time.perf_counter() - began
@@ -96,7 +96,7 @@ def _submit(task_id):
     assert store.record.runway_task_id == "t1"
 
 
-class _File:
+class FileStore:
     """``file://``; each write of the peer reaches the disk too."""
 
     name = "file"
@@ -119,8 +119,20 @@ class _File:
                 os.fsync(file.fileno())
         (folder / "1").read_bytes()
 
+    def listing_and_writing(self, ledger, name):
+        folder = self.root / "journal" / ledger
+        for _ in range(2):
+            os.listdir(folder)
+        plain = self.root / "plain" / name
+        plain.mkdir(parents=True)
+        for number in range(4):
+            with open(plain / str(number), "xb") as file:
+                file.write(b"x" * 100)
+                file.flush()
+                os.fsync(file.fileno())
 
-class _S3:
+
+class S3Store:
     """``s3://`` on moto."""
 
     name = "s3 (moto)"
@@ -157,3 +169,13 @@ class _S3:
         for key in (f"{prefix}1", f"{prefix}2"):
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=b"x" * 600, IfNoneMatch="*")
         self._s3.get_object(Bucket=self.bucket, Key=f"{prefix}1")["Body"].read()
+
+    def listing_and_writing(self, ledger, name):
+        pages = self._s3.get_paginator("list_objects_v2")
+        for _ in range(2):
+            for _page in pages.paginate(Bucket=self.bucket, Prefix=f"journal/{ledger}/"):
+                pass
+        for number in range(4):
+            self._s3.put_object(
+                Bucket=self.bucket, Key=f"plain/{name}/{number}", Body=b"x" * 100, IfNoneMatch="*"
+            )
