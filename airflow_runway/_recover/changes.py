@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_runway._recover import budgets
 from airflow_runway._recover.errors import RefusedError
 from airflow_runway._recover.journals import told
 from airflow_runway._recover.saying import clean, clock, credits_told, words_for
@@ -73,9 +74,10 @@ class Settling:
             )
         change = recovery.attached(record, runway_task_id, now=self._now, estimated=task.estimated_credits)
         self._write(kept, change)
+        untold = budgets.accept(self._task, record, task.estimated_credits)
         return (
             f"Attached {runway_task_id} ({task.status}, {credits_told(change.record)}) to {self._where()}: clear "
-            "the task, and its next try picks it up and pays nothing."
+            f"the task, and its next try picks it up and pays nothing.{untold}"
         )
 
     def forget(self) -> str:
@@ -95,8 +97,10 @@ class Settling:
             "nobody waits for it, and the next try pays for a second one."
         )
         self._write(kept, recovery.forgotten(record))
+        untold = budgets.withdraw(self._task, record)
         return (
             f"Forgot {what}, of {self._where()}: clear the task, and its next try sends it, and pays, again."
+            f"{untold}"
         )
 
     def cancel(self) -> str:

@@ -102,7 +102,9 @@ class Ledgers:
         """
         if self.is_dry_run:
             return
-        if after.word is Word.WITHDRAWN and self.files.removed(self._path(ledger, before)):
+        # Of a reservation that got further, an earlier file may still be there.
+        is_only_file = before.word is Word.RESERVED
+        if after.word is Word.WITHDRAWN and is_only_file and self.files.removed(self._path(ledger, before)):
             return
         self.write(ledger, after, task)
         if not is_local(self.files.fs):
