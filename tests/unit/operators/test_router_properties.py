@@ -76,7 +76,8 @@ class Studio:
     def run(self, step):
         index = self.asking = step["task"] % len(self.tasks)
         task, self.prompt, gateway = self.tasks[index], step["prompt"], self.gateway
-        self.clock.now += step["wait"]
+        # No two tries of a task begin in the same millisecond.
+        self.clock.now += max(step["wait"], 0.1)
         if step["stranger"] is not None:
             gateway.foreign(f"s{len(gateway.others)}", self.clock.now + step["stranger"])
         if step["clear"]:
