@@ -21,10 +21,12 @@ from airflow_runway.core.journal.evidence import window_of
 from airflow_runway.core.redaction import redact
 from airflow_runway.stores.claims import claim, claimed_by
 from airflow_runway.stores.files import JournalFolderError, TakenError
-from airflow_runway.stores.folder import folder_name
+from airflow_runway.stores.folder import configured_journal, folder_name, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow.sdk import Context
 
     from airflow_runway.core.journal.entries import TaskKey
     from airflow_runway.core.journal.evidence import Window
@@ -61,6 +63,20 @@ class Notes:
         :param runway_task_id: its id.
         """
         return bool(self.own) and _hash(runway_task_id) == self.own
+
+
+def router_notes(context: Context, slug: str, *, is_dry_run: bool = False) -> RouterNotes | None:
+    """The notes on a router; ``None`` without a router or a journal folder.
+
+    :param context: of the task that runs.
+    :param slug: of the router; empty = none.
+    :param is_dry_run: whether they are read only.
+    :raises RunwayConfigurationError: the folder is configured wrongly; nothing was sent.
+    """
+    journal = configured_journal() if slug else None
+    if journal is None:
+        return None
+    return RouterNotes(journal.files, slug, task_of(context), is_dry_run=is_dry_run)
 
 
 class RouterNotes:

@@ -16,9 +16,8 @@ from airflow_runway.core.journal.submission import (
 )
 from airflow_runway.core.owner import owner_of
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayJournalError
-from airflow_runway.stores.folder import configured_journal, task_of
 from airflow_runway.stores.history import AnotherWorkerError, InFolder, ReadOnly, keeper_of
-from airflow_runway.stores.routers import RouterNotes
+from airflow_runway.stores.routers import router_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_runway.stores.history import KeepsHistory
+    from airflow_runway.stores.routers import RouterNotes
 
 log = logging.getLogger(__name__)
 
@@ -122,10 +122,7 @@ class SubmissionStore:
         :param slug: of the router; empty = none.
         :raises RunwayConfigurationError: the folder is configured wrongly; nothing was sent.
         """
-        journal = configured_journal() if slug else None
-        if journal is None:
-            return None
-        return RouterNotes(journal.files, slug, task_of(self._context), is_dry_run=self._is_dry_run)
+        return router_notes(self._context, slug, is_dry_run=self._is_dry_run)
 
     def load(self) -> History | Unreadable:
         """What earlier tries recorded; "could not read" is never "nothing there"."""

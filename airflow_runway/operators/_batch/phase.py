@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_runway.core.journal.bounds import as_credits
 from airflow_runway.core.journal.item import Item, State
 from airflow_runway.core.journal.limits import Limits, StopReason
+from airflow_runway.core.journal.record import Phase, Record
 from airflow_runway.core.journal.settlement import is_over
 from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
 from airflow_runway.exceptions import (
@@ -33,6 +34,7 @@ from airflow_runway.exceptions import (
 )
 from airflow_runway.operators._batch.settling import SettlingItems
 from airflow_runway.operators._callback_token import with_token
+from airflow_runway.operators._router_noting import RouterNoting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_runway.hooks._ports import SubmittingHook
     from airflow_runway.operators._budgets import Budget
     from airflow_runway.stores.batch import BatchStore
+    from airflow_runway.stores.routers import RouterNotes
     from airflow_runway.telemetry import Log
 
 #: Seconds that a submission waits in the worker for others who spend from the same budget; after that the task does.
@@ -55,6 +58,7 @@ class BatchPhase(SettlingItems):
     :param resubmit: the policy for lost answers.
     :param limits: what bounds the batch.
     :param budget: what bounds it together with others.
+    :param notes_on: gives the notes on a router, by its slug.
     :param submissions_at_once: how many submissions may be under way at the same time.
     :param log: the task's log.
     """
@@ -68,10 +72,12 @@ class BatchPhase(SettlingItems):
         resubmit: bool,
         limits: Limits,
         budget: Budget,
+        notes_on: Callable[[str], RouterNotes | None],
         submissions_at_once: int,
         log: Log,
     ) -> None:
         super().__init__(hook, store, route, resubmit=resubmit, limits=limits, budget=budget, log=log)
+        self._router = RouterNoting(hook, notes_on, log)
         self.limits = limits
         self._at_once = submissions_at_once
         self._stopped = threading.Event()
@@ -161,8 +167,10 @@ class BatchPhase(SettlingItems):
             self._hook.prepare_create(self._route, body)
             before = self.item(place)
             planned = self._reserved(replace(planned, token=token))
+            routed = self._router.traceable(self._as_record(planned), body)
             with self.budget.kept_for(self.submitted(planned)):
                 self.intend(planned)
+                self._note(planned, before, routed)
         except (RunwayJournalError, RunwayConfigurationError, RunwayBudgetError) as error:
             self.result.trouble = error
             return
@@ -174,7 +182,19 @@ class BatchPhase(SettlingItems):
         except RunwayMediaError as error:
             self._not_sent(place, str(error), may_pass=not isinstance(error, RunwayMediaRefusedError))
             return
-        self._send(place, planned, before, body)
+        self._send(place, planned, before, body, routed)
+
+    def _as_record(self, planned: Item) -> Record:
+        """An item as notes on routers know submissions."""
+        gateway = self._hook.settings.gateway.name
+        return Record(Phase.INTENT, planned.key, gateway, self._route, sent_at=planned.sent_at)
+
+    def _note(self, planned: Item, before: Item | None, routed: Record) -> None:
+        try:
+            self._router.begin(routed)
+        except RunwayJournalError as error:
+            self.postpone(planned, before, str(error))
+            raise
 
     def _reserved(self, planned: Item) -> Item:
         """The item once there is room for it in what bounds it together with others."""
@@ -191,7 +211,9 @@ class BatchPhase(SettlingItems):
         self.unsent[place] = (why, may_pass)
         self._log.error("Item %d: %s", place, why)
 
-    def _send(self, place: int, planned: Item, before: Item | None, body: Mapping[str, Any]) -> None:
+    def _send(
+        self, place: int, planned: Item, before: Item | None, body: Mapping[str, Any], routed: Record
+    ) -> None:
         try:
             with self.budget.kept_for(self.submitted(planned)):
                 submission = self._hook.send(self._route, body)
@@ -201,6 +223,7 @@ class BatchPhase(SettlingItems):
             self.put(named.ended(State.INTENT, note=str(error)))
             return
         except (RunwaySubmissionError, RunwayConfigurationError) as error:
+            self._router.refused(routed)
             self._not_accepted(place, planned, before, error)
             return
         item = replace(
@@ -212,6 +235,7 @@ class BatchPhase(SettlingItems):
         # The log first: it is the one record that needs nobody's answer.
         self._log.info("Item %d: Runway task %s accepted.", place, item.runway_task_id)
         self.put(item)
+        self._router.held(replace(routed, runway_task_id=item.runway_task_id))
         bound = self.budget.accepted(self.submitted(item))
         if bound is not None:
             self._over_budget(item, f"what is left of {bound.name}={as_credits(bound.most)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -65,6 +66,7 @@ class BatchSteps(RunwayOperatorBase):
         from airflow_runway.operators._batch.phase import BatchPhase
         from airflow_runway.operators._budgets import Budget
         from airflow_runway.stores.batch import BatchStore
+        from airflow_runway.stores.routers import router_notes
 
         store = BatchStore(context)
         # The connection is looked up here, in the main thread, for all threads.
@@ -91,6 +93,7 @@ class BatchSteps(RunwayOperatorBase):
                 self.max_in_flight, self.max_credits, self.max_moderated, self.max_lost_answers, self.timeout
             ),
             budget=budget,
+            notes_on=partial(router_notes, context, is_dry_run=is_asked_for(self.is_dry_run)),
             submissions_at_once=self.submissions_at_once,
             log=self.log,
         )
