@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,21 @@ def seconds(name: str, value: object, *, least: float = SHORTEST_INTERVAL) -> fl
             f"{name} must be at least {least:g} seconds (a number or a timedelta), not {value!r}"
         )
     return float(number)
+
+
+def whole_number(name: str, value: int, *, least: int, most: float = math.inf) -> int:
+    """An argument that is a whole number; checked when the Dag is parsed.
+
+    :param name: the argument's name.
+    :param value: what was given.
+    :param least: the smallest that makes sense.
+    :param most: the largest.
+    :raises ValueError: if it is no such number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        upto = "" if most == math.inf else f" to {most:g}"
+        raise ValueError(f"{name} must be a whole number from {least}{upto}, not {value!r}")
+    return value
 
 
 def one_of(name: str, value: str, *words: str) -> str:

@@ -12,6 +12,8 @@ _KEY = re.compile(r"(?i)\b(bearer\s+|key_|sk-)[\w.~+/-]{6,}=*")
 #: A signature outside a URL, e.g. in a storage library's complaint about a path.
 _SIGNATURE = re.compile(r"(?i)([?&][\w.-]*(?:signature|sig|jwt|token|credential)=)[^\s&\"'<>]+")
 _BLANKS = re.compile(r"\s+")
+#: Moves a cursor, turns what follows, or cannot be encoded.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Words and times, of which most of what we see consists; no key, URL or data: URI looks like that.
 _HARMLESS = re.compile(r"(?:[A-Za-z0-9:.]|(?<=[0-9])-(?=[0-9]))*")
 
@@ -20,7 +22,7 @@ def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
     """Foreign text, fit for a log line or an error message.
 
     Queries and fragments of URLs, user parts, ``data:`` URIs and everything that looks like an API key are
-    cut out; white space is folded; the rest is shortened.
+    cut out; white space is folded, what cannot be printed replaced; the rest is shortened.
 
     :param text: what the server, a library or a user said; not a string is turned into one.
     :param limit: the most characters to keep.
@@ -29,7 +31,7 @@ def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
     if isinstance(text, str) and not secret and len(text) <= limit and _HARMLESS.fullmatch(text):
         return text
     # Patterns run over a bounded piece: a hostile body must not cost seconds.
-    clean = str(text)[: limit * 20]
+    clean = _spoken(text)[: limit * 20]
     if secret:
         clean = clean.replace(secret, "***")
     clean = _DATA_URI.sub(lambda found: f"data:{found[1] or ''},…", clean)
@@ -37,8 +39,16 @@ def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
     clean = _SIGNATURE.sub(r"\1***", clean)
     clean = _USER_INFO.sub(r"\1***@", clean)
     clean = _KEY.sub(r"\1***", clean)
-    clean = _BLANKS.sub(" ", clean).strip()
+    clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", clean).strip())
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _spoken(value: object) -> str:
+    """Anything as a text, also what has no text: too deep, too long, or made to fail."""
+    try:
+        return str(value)
+    except Exception:
+        return f"a Python {type(value).__name__}"
 
 
 def printable(text: str, *, limit: int = 60) -> str:

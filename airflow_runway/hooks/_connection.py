@@ -12,7 +12,8 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_runway.core.protocol.calls import Exchange, NoAnswerError
 from airflow_runway.core.protocol.connection import ConnectionSettings, read_connection
-from airflow_runway.exceptions import RunwayReadRefusedError, runway_errors
+from airflow_runway.core.redaction import redact
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _network, _transport
 from airflow_runway.hooks._shared_session import shared_session
 
@@ -50,9 +51,17 @@ class ConnectionHook(HttpHook):
         :raises RunwayConfigurationError: naming the field and the remedy.
         """
         if self._settings is None:
+            self._check_id()
             connection = self.get_connection(self.runway_conn_id)
             self._settings = self._checked(connection, connection.extra_dejson)
         return self._settings
+
+    def _check_id(self) -> None:
+        if not isinstance(self.runway_conn_id, str) or not self.runway_conn_id.strip():
+            told = redact(self.runway_conn_id, limit=60)
+            raise RunwayConfigurationError(
+                f"runway_conn_id is {told!r}, which is no id of a connection. Nothing was sent."
+            )
 
     def use(self, connection: Connection) -> ConnectionSettings:
         """Work over a connection that is at hand, instead of looking one up; nothing is logged.
@@ -74,6 +83,7 @@ class ConnectionHook(HttpHook):
 
     async def asettings(self) -> ConnectionSettings:
         """:attr:`settings` for an event loop, not cached."""
+        self._check_id()
         try:
             connection = await get_async_connection(self.runway_conn_id, hook=type(self))
         except AirflowNotFoundException:

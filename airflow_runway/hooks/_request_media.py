@@ -34,6 +34,7 @@ from airflow_runway.core.media.references import (
     references_in,
     replaced,
 )
+from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.protocol.endings import Cancelled, Failed, Succeeded, ending_of
 from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.exceptions import (
@@ -100,7 +101,7 @@ class RequestMedia:
         :raises RunwayMediaError: a file cannot be read now.
         :raises RunwayMediaRefusedError: a file is none that the gateway would take.
         """
-        payload = _with_plain_paths(payload)
+        payload = _with_plain_paths(checked_body(payload, is_path=is_path))
         names: dict[Place, str] = {}
         files: dict[Place, StoredFile] = {}
         for reference in references_in(payload):
@@ -220,9 +221,17 @@ class RequestMedia:
         return task.output[index]
 
 
+def is_path(value: object) -> bool:
+    """Whether a value names a file without being a text, e.g. what an upstream task returned.
+
+    :param value: of a body.
+    """
+    return isinstance(value, ObjectStoragePath | os.PathLike)
+
+
 def _with_plain_paths(value: Any) -> Any:
     """Path objects, e.g. what an upstream task returned, as the text that names them."""
-    if isinstance(value, ObjectStoragePath | os.PathLike):
+    if is_path(value):
         return str(value)
     if isinstance(value, Mapping):
         return {name: _with_plain_paths(inside) for name, inside in value.items()}

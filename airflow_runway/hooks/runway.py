@@ -12,12 +12,13 @@ from airflow_runway.core.journal import submission as journal
 from airflow_runway.core.journal.accounts import AccountInUse
 from airflow_runway.core.limits import EVIDENCE_TIMEOUT, READ_ATTEMPTS
 from airflow_runway.core.protocol import exchanges
+from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.protocol.connection import doubt_about_key
 from airflow_runway.core.protocol.routers import read_router_requests
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _create
 from airflow_runway.hooks._connection import ConnectionHook
-from airflow_runway.hooks._request_media import RequestMedia
+from airflow_runway.hooks._request_media import RequestMedia, is_path
 from airflow_runway.hooks._retries import LONGEST_PAUSE_IN_WORKER, SUBMIT_ATTEMPTS, reread, resend
 
 if TYPE_CHECKING:
@@ -242,7 +243,12 @@ class RunwayHook(ConnectionHook):
 
         :param route: the route's name.
         :param payload: the JSON body as its author wrote it, or with names by content in place of its media.
+        :raises RunwayConfigurationError: it is none; nothing was sent.
         """
+        with runway_errors():
+            payload = checked_body(payload, is_path=is_path)
+            if not isinstance(route, str):
+                exchanges.known_route(self.settings.gateway, route)
         return journal.fingerprint(self.settings.gateway.name, self.runway_conn_id, route, payload)
 
     @property

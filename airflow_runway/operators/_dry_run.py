@@ -24,6 +24,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ def is_asked_for(value: object) -> bool:
     :raises RunwayConfigurationError: it is neither yes nor no; nothing was sent.
     """
     words = {"true": True, "false": False}
-    flag = words.get(str(value).strip().lower())
+    told = redact(value, limit=40)
+    flag = words.get(told.lower())
     if flag is None:
         raise RunwayConfigurationError(
-            f"dry_run is {str(value)[:40]!r}, neither True nor False. Nothing was sent. Is the name in its template "
+            f"dry_run is {told!r}, neither True nor False. Nothing was sent. Is the name in its template "
             "right?"
         )
     return flag

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_runway._base_operator import RunwayOperatorBase
+from airflow_runway._base_operator import RunwayOperatorBase, whole_number
 from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.backoff import backoff
@@ -103,15 +104,13 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         super().__init__(**kwargs)
         if on_failure not in ("fail", "manifest"):
             raise ValueError('on_failure must be "fail" or "manifest".')
-        if max_bytes < 1 or not 1 <= max_concurrency <= 32:
-            raise ValueError("max_bytes must be at least 1, max_concurrency from 1 to 32.")
         self.runway_task_id = runway_task_id
         self.destination = destination
         self.runway_conn_id = runway_conn_id
         self.file_name = file_name
-        self.max_bytes = max_bytes
+        self.max_bytes = whole_number("max_bytes", max_bytes, least=1)
         self.on_failure = on_failure
-        self.max_concurrency = max_concurrency
+        self.max_concurrency = whole_number("max_concurrency", max_concurrency, least=1, most=32)
         self.route = route
         self.model = model
 
@@ -146,7 +145,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         self._settle(saver, outcomes, context)
         self._report(saver, outcomes, destination, context)
         manifests = {one.id: one.manifest for one in outcomes if one.manifest is not None}
-        if isinstance(self.runway_task_id, str):
+        if self._is_one(self.runway_task_id):
             return manifests[ids[0]]
         return [manifests[one] for one in ids]
 
@@ -157,9 +156,14 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
 
     def _ids(self) -> list[str]:
         given = self.runway_task_id
-        if isinstance(given, str) or not hasattr(given, "__iter__"):
+        if self._is_one(given):
             return [checked_task_id(given)]
         return [checked_task_id(one) for one in given]
+
+    @staticmethod
+    def _is_one(given: object) -> bool:
+        """Whether one generation is named: by its id, or by the dict that a sensor returned."""
+        return isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__")
 
     def _settle(self, saver: Saver, outcomes: Sequence[SaveOutcome], context: Context) -> None:
         """Raise what is to be raised, record what is to be recorded."""

@@ -96,6 +96,8 @@ class Reference:
     @property
     def source(self) -> Source:
         """Where it leads."""
+        if not isinstance(self.uri, str):
+            return Source.NONE
         scheme = _SCHEME.match(self.uri)
         if scheme is None:
             return Source.STORAGE if self.uri.startswith("/") else Source.NONE

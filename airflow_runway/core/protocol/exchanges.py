@@ -8,12 +8,12 @@ with aiohttp.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind, core_error
 from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, TaskStatus
 from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.protocol.calls import Call, Exchange, NoAnswerError, UploadSlot
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
 from airflow_runway.core.protocol.gateways import checked_task_id
@@ -61,11 +61,8 @@ def create_call(
     :raises CoreError: it would surely be refused, or cannot be sent.
     """
     row = known_route(gateway, route)
+    payload = checked_body(payload)
     payload = {**payload, **_needed(gateway, route, row.needs, payload, fallback or {})}
-    try:
-        json.dumps(payload, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _misconfigured(f"The payload for {route} is not JSON: {redact(error)}.") from None
     return Call("POST", row.path, payload, creates=True)
 
 
@@ -101,7 +98,7 @@ def read_task(
     :param runway_task_id: the task.
     :param known_at: where ids were found other than on the usual route, by id: asked first, kept up to date.
     """
-    checked_task_id(runway_task_id)
+    runway_task_id = checked_task_id(runway_task_id)
     known_at = {} if known_at is None else known_at
     usual = known_at.get(runway_task_id, gateway.reads[0])
     task = yield from _read_at(usual, gateway, runway_task_id)

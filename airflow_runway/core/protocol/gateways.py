@@ -10,15 +10,12 @@ no model names on purpose: they change every week, and the server's own refusal 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_runway.core.facts import ErrorKind, core_error
 from airflow_runway.core.redaction import redact
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: The header that every call carries, and the only value that Runway has published for it.
 VERSION_HEADER = "X-Runway-Version"
@@ -27,7 +24,7 @@ DEFAULT_API_VERSION = "2024-11-06"
 DEFAULT_GATEWAY = "runway"
 
 #: Ids are opaque: no UUID check, but nothing that could leave its place in a path.
-_RUNWAY_TASK_ID = re.compile(r"[^\s/\\\x00-\x1f\x7f]{1,200}")
+_RUNWAY_TASK_ID = re.compile(r"[^\s/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +84,13 @@ class Gateway:
     routers: Endpoint | None = None
     router_requests: Endpoint | None = None
 
-    def create(self, route: str) -> Create | None:
+    def create(self, route: object) -> Create | None:
         """The row of a route name, its id filled in, or ``None`` if this gateway has no such route.
 
         :param route: the official path after ``/v1/``, e.g. ``image_to_video``, ``workflows/<id>``.
         """
+        if not isinstance(route, str):
+            return None
         if route in self.creates:
             return self.creates[route]
         folder, _, identifier = route.rpartition("/")
@@ -112,9 +111,11 @@ def is_task_id(value: object) -> bool:
 def checked_task_id(value: object) -> str:
     """A task id that may be asked for.
 
-    :param value: e.g. what a template was rendered to.
+    :param value: e.g. what a template was rendered to; of what a sensor returned, a dict, its ``id``.
     :raises CoreError: if it can be none; nothing has been sent.
     """
+    if isinstance(value, Mapping) and "id" in value:
+        value = value["id"]
     if not is_task_id(value):
         raise core_error(
             ErrorKind.CONFIGURATION,

@@ -146,6 +146,8 @@ def _unsafe(name: str, longest: int) -> str:
         return f"holds {found[0]!r}"
     if name.startswith("/"):
         return "is absolute"
+    if name.lower().startswith("data:"):
+        return "storage libraries take for a data: URI"
     segments = name.split("/")
     if not all(segment.strip() for segment in segments):
         return "has an empty part"

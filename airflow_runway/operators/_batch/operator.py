@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_runway._base_operator import one_of, seconds
+from airflow_runway._base_operator import one_of, seconds, whole_number
 from airflow_runway.core.limits import (
     DEFAULT_INTERVAL,
 )
@@ -136,14 +136,6 @@ class RunwayBatchOperator(StoppableBatch):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value, least in (
-            ("max_in_flight", max_in_flight, 1),
-            ("max_lost_answers", max_lost_answers, 0),
-            ("submissions_at_once", submissions_at_once, 1),
-            ("max_moderated", max_moderated, 0),
-        ):
-            if value is not None and not value >= least:
-                raise ValueError(f"{name} must be a number from {least}, not {value!r}")
         self.requests = requests
         self.route = route
         self.item_key = item_key
@@ -151,12 +143,14 @@ class RunwayBatchOperator(StoppableBatch):
         self.file_name = file_name
         self.manifest = manifest
         self.runway_conn_id = runway_conn_id
+        if max_in_flight is not None:
+            whole_number("max_in_flight", max_in_flight, least=1)
         self.max_in_flight = max_in_flight
         self.max_credits = most_credits("max_credits", max_credits)
         self.max_credits_per_run = most_credits("max_credits_per_run", max_credits_per_run)
-        self.max_lost_answers = max_lost_answers
-        self.submissions_at_once = submissions_at_once
-        self.max_moderated = max_moderated
+        self.max_lost_answers = whole_number("max_lost_answers", max_lost_answers, least=0)
+        self.submissions_at_once = whole_number("submissions_at_once", submissions_at_once, least=1)
+        self.max_moderated = whole_number("max_moderated", max_moderated, least=0)
         self.on_partial_failure = one_of("on_partial_failure", on_partial_failure, "fail", "succeed")
         self.on_ambiguous_submit = one_of("on_ambiguous_submit", on_ambiguous_submit, "fail", "resubmit")
         self.on_clear = one_of("on_clear", on_clear, "reuse", "regenerate")

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_runway.core.facts import CoreError
 from airflow_runway.core.journal.pin import named
+from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError
+from airflow_runway.hooks._request_media import is_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,24 +56,31 @@ def read_requests(given: object, item_key: str | None = None) -> list[Request]:
         )
     if not requests:
         raise RunwayConfigurationError("requests is empty. Nothing was sent.")
-    return requests if item_key is None else _with_names(requests, item_key)
+    if item_key is None:
+        return requests
+    if not isinstance(item_key, str):
+        raise RunwayConfigurationError(
+            f"item_key is {redact(item_key, limit=60)!r}, which is no name of a member. Nothing was sent."
+        )
+    return _with_names(requests, item_key)
 
 
 def _with_names(requests: list[Request], item_key: str) -> list[Request]:
     first: dict[str, int] = {}
+    told = repr(redact(item_key, limit=60))
     for request in requests:
         if request.payload is None:
             continue
         value = request.payload.get(item_key)
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
             raise RunwayConfigurationError(
-                f"Entry {request.index} of requests has no {item_key!r} that is a text or a whole number, and "
+                f"Entry {request.index} of requests has no {told} that is a text or a whole number, and "
                 "item_key says that each has. Nothing was sent."
             )
         request.name = named(str(value))
         if first.setdefault(request.name, request.index) != request.index:
             raise RunwayConfigurationError(
-                f"Entries {first[request.name]} and {request.index} of requests have the same {item_key!r}, and "
+                f"Entries {first[request.name]} and {request.index} of requests have the same {told}, and "
                 "item_key says that each has its own. Nothing was sent."
             )
         request.payload = {name: part for name, part in request.payload.items() if name != item_key}
@@ -81,10 +91,9 @@ def _checked(index: int, entry: object) -> Request:
     if not isinstance(entry, Mapping):
         return Request(index, None, f"It is {type(entry).__name__}, not a JSON object.")
     try:
-        json.dumps(entry, allow_nan=False, default=str)
-    except (TypeError, ValueError, RecursionError) as error:
-        return Request(index, None, f"It is not JSON: {redact(error, limit=160)}.")
-    return Request(index, entry)
+        return Request(index, checked_body(entry, "It", is_path))
+    except CoreError as error:
+        return Request(index, None, str(error))
 
 
 def _parsed(index: int, line: bytes) -> Request:

@@ -68,7 +68,7 @@ class TestSubmit:
 
     @pytest.mark.parametrize("bad", [{1, 2}, float("nan"), object()])
     def test_what_is_not_json_is_refused_here(self, bad):
-        with raises(ErrorKind.CONFIGURATION, "is not JSON"):
+        with raises(ErrorKind.CONFIGURATION, "JSON has no form for"):
             run(submit(RUNWAY, "image_to_video", {"x": bad}))
 
     def test_the_reverse_format_needs_a_callback_url(self):
