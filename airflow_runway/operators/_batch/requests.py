@@ -91,7 +91,7 @@ def _checked(index: int, entry: object) -> Request:
     if not isinstance(entry, Mapping):
         return Request(index, None, f"It is {type(entry).__name__}, not a JSON object.")
     try:
-        return Request(index, checked_body(entry, "It", is_path))
+        return Request(index, checked_body(entry, "entry", is_path))
     except CoreError as error:
         return Request(index, None, str(error))
 
