@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import socket
 from contextlib import ExitStack
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +15,13 @@ from types import SimpleNamespace
 import pytest
 from integration.chaos.stage import Stage, port_of
 from integration.support import connection_to
+from integration.transfer.storages import Bucket
 
 from airflow_runway.demo.local_airflow import LocalAirflow
 
+#: Where the journal is kept: ``file`` or ``s3``; empty = in Airflow's own store.
+JOURNAL = os.environ.get("RUNWAY_CHAOS_JOURNAL", "")
+HAS_STATE_STORE = find_spec("airflow.state") is not None
 #: Runs that get an emulator of their own.
 ADDRESSES = 96
 ENVIRONMENT = {
@@ -43,9 +49,26 @@ def addresses():
 
 
 @pytest.fixture(scope="session")
-def chaos_airflow(addresses, tmp_path_factory):
+def chaos_journal(request, tmp_path_factory):
+    """What configures the journal folder that was asked for, if one was; see ``tests/README.md``."""
+    if not JOURNAL:
+        return {}
+    if JOURNAL == "file":
+        return {"AIRFLOW__RUNWAY__JOURNAL": f"file://{tmp_path_factory.mktemp('chaos_journal')}"}
+    if JOURNAL != "s3":
+        raise ValueError(f"RUNWAY_CHAOS_JOURNAL is {JOURNAL!r}, neither file nor s3")
+    bucket = Bucket(request.getfixturevalue("s3_endpoint"))
+    return {
+        "AIRFLOW__RUNWAY__JOURNAL": bucket.url,
+        "AIRFLOW__RUNWAY__JOURNAL_NAMESPACE": "chaos",
+        **bucket.environment,
+    }
+
+
+@pytest.fixture(scope="session")
+def chaos_airflow(addresses, chaos_journal, tmp_path_factory):
     """A real Airflow whose triggerers notice within seconds that one of them is gone."""
-    if find_spec("airflow.state") is None:
+    if not HAS_STATE_STORE and not JOURNAL:
         pytest.skip("task_state_store and Trigger.on_kill came with Airflow 3.3")
     dags = tmp_path_factory.mktemp("chaos_dags")
     shutil.copy(Path(__file__).parent.parent / "dags" / "chaos.py", dags)
@@ -54,7 +77,7 @@ def chaos_airflow(addresses, tmp_path_factory):
         for name, one in addresses
     }
     home = tmp_path_factory.mktemp("chaos_airflow")
-    with LocalAirflow(home, dags, connections, ENVIRONMENT) as airflow:
+    with LocalAirflow(home, dags, connections, ENVIRONMENT | chaos_journal) as airflow:
         # The first and the last of their file.
         airflow.wait_for_dag("chaos_wait")
         airflow.wait_for_dag("chaos_submit_then_sensor")
@@ -84,7 +107,8 @@ def pytest_terminal_summary(terminalreporter):
     if not rows:
         return
     widths = [max(len(row[column]) for row in (HEAD, *rows)) for column in range(len(HEAD))]
-    terminalreporter.section("chaos: what each fault cost")
+    where = f"journal on {JOURNAL}" if JOURNAL else "journal in Airflow's store"
+    terminalreporter.section(f"chaos: what each fault cost on Airflow {version('apache-airflow')}, {where}")
     for row in (HEAD, *rows):
         terminalreporter.line(
             " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
