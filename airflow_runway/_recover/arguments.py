@@ -33,6 +33,8 @@ class Options:
     conn_id: str = "runway_default"
     airflow: str = ""
     token_file: Path | None = None
+    #: Whether only states are asked over the REST API, and records are in the journal folder.
+    journal_folder: bool = False
     yes: bool = False
     #: Whether the person has looked that the task is over, where Airflow cannot be asked.
     task_is_over: bool = False
@@ -103,6 +105,12 @@ def _add_common(parser: argparse.ArgumentParser, *names: str, is_sub: bool = Fal
         default=default(""),
         metavar="URL",
         help=f"ask the REST API of that Airflow 3.3, with the token in {TOKEN_VARIABLE} or --token-file",
+    )
+    parser.add_argument(
+        "--journal-folder",
+        action="store_true",
+        default=default(False),
+        help="with --airflow: ask for states only, of 3.1 and 3.2 too; what is open is in the journal folder",
     )
     parser.add_argument(
         "--token-file", type=Path, default=default(None), metavar="FILE", help="holds the token"

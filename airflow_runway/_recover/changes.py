@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_runway._recover import budgets
+from airflow_runway._recover import others
 from airflow_runway._recover.errors import RefusedError
 from airflow_runway._recover.journals import told
 from airflow_runway._recover.saying import clean, clock, credits_told, words_for
@@ -74,7 +74,7 @@ class Settling:
             )
         change = recovery.attached(record, runway_task_id, now=self._now, estimated=task.estimated_credits)
         self._write(kept, change)
-        untold = budgets.accept(self._task, record, task.estimated_credits)
+        untold = others.tell_attached(self._task, record, runway_task_id, task.estimated_credits)
         return (
             f"Attached {runway_task_id} ({task.status}, {credits_told(change.record)}) to {self._where()}: clear "
             f"the task, and its next try picks it up and pays nothing.{untold}"
@@ -97,7 +97,7 @@ class Settling:
             "nobody waits for it, and the next try pays for a second one."
         )
         self._write(kept, recovery.forgotten(record))
-        untold = budgets.withdraw(self._task, record)
+        untold = others.tell_forgotten(self._task, record)
         return (
             f"Forgot {what}, of {self._where()}: clear the task, and its next try sends it, and pays, again."
             f"{untold}"
@@ -157,7 +157,10 @@ class Settling:
                 "does not know it. Nothing was changed. Look whether the task is over; if it is, add --task-is-over."
             )
         if kept.is_batch:
-            raise RefusedError(f"{self._where()} is a batch, whose items cannot be settled one by one.")
+            raise RefusedError(
+                f"{self._where()} is a batch, whose items cannot be settled one by one. Clear it: what succeeded is "
+                'kept, what runs is waited for, and on_ambiguous_submit="resubmit" sends lost answers again.'
+            )
         return kept
 
     def _open(self, kept: Kept) -> Record:

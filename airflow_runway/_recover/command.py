@@ -62,7 +62,7 @@ def _journals(options: Options) -> tuple[Journals, MetadataDatabase | None]:
     api = AirflowApi(options.airflow, token_from(options.token_file))
     if api.is_readable:
         say("airflow-runway recover: warning: --airflow is http://: the token travels readably.", sys.stderr)
-    return InStateStores(api), None
+    return InJournalFolder(api) if options.journal_folder else InStateStores(api), None
 
 
 def _hook(options: Options) -> RunwayHook:

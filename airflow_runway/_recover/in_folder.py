@@ -12,7 +12,7 @@ from airflow_runway.stores.history import AnotherWorkerError, InFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_runway._recover.states import MetadataDatabase
+    from airflow_runway._recover.states import TellsStates
     from airflow_runway.core.journal.entries import Change, TaskKey
     from airflow_runway.core.journal.record import Record
     from airflow_runway.stores.folder import TaskFolder
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class InJournalFolder:
     """In the journal folder that Airflow's configuration names.
 
-    :param database: tells states.
+    :param database: tells states: Airflow's own, or its REST API.
     :raises NotAskedError: there is none, or it is configured wrongly.
     """
 
-    def __init__(self, database: MetadataDatabase) -> None:
+    def __init__(self, database: TellsStates) -> None:
         journal = journal_here()
         if journal is None:
             raise NotAskedError(

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_runway._recover.arguments import TOKEN_VARIABLE
 from airflow_runway._recover.errors import NotAskedError, RefusedError
+from airflow_runway.core.journal.recovery import States
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def token_from(file: Path | None) -> str:
 
 
 class AirflowApi:
-    """Talks to one api-server.
+    """Talks to one api-server; also tells states, for records that are kept elsewhere.
 
     :param url: its address, with its path where it has one.
     :param token: a bearer token.
@@ -73,6 +74,23 @@ class AirflowApi:
         #: Whether the token travels readably, beyond this machine.
         self.is_readable = parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}
         self._opener = urllib.request.build_opener(_NoRedirects)
+
+    def states(self, task: TaskKey) -> States:
+        """The states of a task instance and of its run; what it does not know is not known.
+
+        :param task: the task instance.
+        :raises RefusedError: no usable answer.
+        """
+        path = task_path(task) + ("" if task.map_index is None else f"/{task.map_index}")
+        return States(self._state(path), self._state(run_path(task.dag_id, task.run_id)))
+
+    def _state(self, path: str) -> str | None:
+        try:
+            found = self.get(path)
+        except NotThereError:
+            return None
+        state = found.get("state") if isinstance(found, dict) else None
+        return "none" if state is None else str(state)
 
     def get(self, path: str, **query: object) -> Any:
         """Read something.

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_runway.core.journal.recovery import States
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
     from airflow_runway.core.journal.entries import TaskKey
+
+
+class TellsStates(Protocol):
+    """Knows in which states Airflow has task instances and runs."""
+
+    def states(self, task: TaskKey) -> States:
+        """The states of a task instance and of its run.
+
+        :param task: the task instance.
+        """
 
 
 class MetadataDatabase:

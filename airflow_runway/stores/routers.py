@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_runway.core.journal.entries import claimant
 from airflow_runway.core.journal.evidence import window_of
 from airflow_runway.core.redaction import redact
 from airflow_runway.stores.claims import claim, claimed_by
@@ -94,8 +95,7 @@ class RouterNotes:
 
     def _submission(self, record: Record) -> str:
         """What names a submission, the same in each of its tries."""
-        task = asdict(self._task)
-        return json.dumps([*task.values(), record.sent_at, record.fingerprint])
+        return claimant(self._task, record)
 
     def intend(self, record: Record) -> None:
         """Note that a submission is about to be sent. Anything may be raised; then nothing may be sent.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from unit.operators.folder_tries import begin_in_folder
 from unit.operators.tries import begin
 from unit.recover.conftest import TASK, fail
 from unit.recover.rest import TOKEN, RestAirflow
@@ -224,3 +225,39 @@ class TestSettle:
         code, _, err = asked("attach", "t1", "--dag", "dag", "--run", "run", "--task", "nobody", "--yes")
         assert code == 1
         assert "no such task instance" in " ".join(err.split())
+
+
+class TestStatesOnly:
+    """``--journal-folder``: Airflow is asked for states, an old one too, and what is open is in the folder."""
+
+    @pytest.fixture
+    def folder(self, monkeypatch, set_connection, tmp_path, airflow, rest):
+        one = begin_in_folder(monkeypatch, set_connection, tmp_path / "journal")
+        fail(one, "drop after accept")
+        one.gateway.created["t1"] = "1970-01-12T13:46:40.123Z"
+        rest.has_store = False
+        rest.add("task", "failed")
+        return one
+
+    def test_what_is_open(self, folder, asked):
+        code, out, _ = asked("--journal-folder", "--json")
+        assert code == 1
+        assert [one["standing"] for one in json.loads(out)["open"]] == ["lost answer"]
+
+    def test_it_is_settled_in_the_folder(self, folder, asked, rest):
+        assert asked("attach", "t1", *TASK, "--journal-folder")[0] == 0
+        assert rest.writes == []
+        assert folder.run() == "t1"
+        assert folder.gateway.posts == 1
+
+    @pytest.mark.parametrize("state", ["deferred", "running", "queued", None])
+    def test_nothing_while_the_task_may_run(self, folder, asked, rest, state):
+        rest.instances["task", -1] = state
+        code, _, err = asked("attach", "t1", *TASK, "--journal-folder")
+        assert code == 1
+        assert "a worker or a trigger may write" in " ".join(err.split())
+
+    def test_what_airflow_does_not_know_needs_a_person_who_has_looked(self, folder, asked, rest):
+        rest.instances.clear()
+        assert asked("attach", "t1", *TASK, "--journal-folder")[0] == 1
+        assert asked("attach", "t1", *TASK, "--journal-folder", "--task-is-over")[0] == 0
