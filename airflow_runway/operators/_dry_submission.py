@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_runway.operators._dry_run import credits_in_words, end, read_only
+from airflow_runway.operators._siblings import SiblingsOf
 from airflow_runway.operators._submission import JournalledSubmission
 from airflow_runway.stores.submission import SubmissionStore
 
@@ -55,7 +56,16 @@ def dry_run_of(
     hook.check_route(route)
     store = SubmissionStore(safe, is_dry_run=True)
     budget = operator.budget(store, is_dry_run=True)
-    dry = _DrySubmission(hook, store, operator.look, budget, operator.log)
+    siblings = SiblingsOf(
+        context,
+        hook,
+        store,
+        operator.look,
+        pause=operator.pause_before_sending,
+        is_dry_run=True,
+        log=operator.log,
+    )
+    dry = _DrySubmission(hook, store, operator.look, budget, siblings, operator.log)
     found = dry.forecast(route, body, policy, max_credits)
     headline = _headline(found, operator.runway_conn_id, hook.settings.gateway.title)
     operator.log.info("%s", headline)
@@ -77,9 +87,15 @@ class _DrySubmission(JournalledSubmission):
     """A submission that stops where a real one would write its intent."""
 
     def __init__(
-        self, hook: ReadOnlyHook, store: SubmissionStore, look: LooksAtTask, budget: Budget, log: Log
+        self,
+        hook: ReadOnlyHook,
+        store: SubmissionStore,
+        look: LooksAtTask,
+        budget: Budget,
+        siblings: SiblingsOf,
+        log: Log,
     ) -> None:
-        super().__init__(hook, store, look, budget, log)
+        super().__init__(hook, store, look, budget, siblings, log)
         self._read_only, self._earlier = hook, store
         self._decided: Submit | None = None
         self._body: Mapping[str, Any] = {}

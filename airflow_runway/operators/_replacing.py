@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_runway.core.models import CancelOutcome
+from airflow_runway.operators._evidence import clock
 
 if TYPE_CHECKING:
-    from airflow_runway.core.journal.submission import Submit
+    from airflow_runway.core.journal.submission import Record, Submit, Unreadable
     from airflow_runway.hooks._ports import CancelsTasks
     from airflow_runway.stores.submission import SubmissionStore
     from airflow_runway.telemetry import Log
+
+
+def tell_of_current(store: SubmissionStore, found: Record | Unreadable | None, log: Log) -> None:
+    """Say that what a task stood for is not what it is asked for now.
+
+    :param store: the task's journal.
+    :param found: the record that counts now.
+    :param log: the task's log.
+    """
+    current = store.record
+    if current is not None and current is not found and not current.is_open:
+        log.warning(
+            "Runway task %s, submitted at %s, was for another request of this task; it is left alone and, where "
+            "it still runs, charged.",
+            current.runway_task_id,
+            clock(current.sent_at),
+        )
 
 
 def replaced_by(store: SubmissionStore, decision: Submit, log: Log) -> tuple[str, ...]:

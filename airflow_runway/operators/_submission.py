@@ -37,7 +37,7 @@ from airflow_runway.operators._callback_token import with_token
 from airflow_runway.operators._evidence import clock, could_not_be_read, elsewhere, lost_answer, still_open
 from airflow_runway.operators._recorded_generation import remote_state
 from airflow_runway.operators._recorded_request import prepare_or_match
-from airflow_runway.operators._replacing import cancel_replaced, replaced_by
+from airflow_runway.operators._replacing import cancel_replaced, replaced_by, tell_of_current
 from airflow_runway.operators._reservations import submitted
 from airflow_runway.operators._router_evidence import RouterEvidence
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from airflow_runway.hooks._ports import SubmittingHook
     from airflow_runway.operators._budgets import Budget
     from airflow_runway.operators._recorded_generation import LooksAtTask
+    from airflow_runway.operators._siblings import SiblingsOf
     from airflow_runway.stores.submission import SubmissionStore
     from airflow_runway.telemetry import Log
 
@@ -60,16 +61,23 @@ class JournalledSubmission:
     :param store: the task's journal.
     :param look: reads a wait's task once and decides.
     :param budget: what bounds it together with others.
+    :param siblings: other indices of a mapped task.
     :param log: the task's log.
     """
 
     def __init__(
-        self, hook: SubmittingHook, store: SubmissionStore, look: LooksAtTask, budget: Budget, log: Log
+        self,
+        hook: SubmittingHook,
+        store: SubmissionStore,
+        look: LooksAtTask,
+        budget: Budget,
+        siblings: SiblingsOf,
+        log: Log,
     ) -> None:
         self._hook = hook
         self._store = store
         self._look = look
-        self._budget = budget
+        self._budget, self._siblings = budget, siblings
         self._log = log
         self._router = RouterEvidence(hook, store, log)
 
@@ -96,13 +104,15 @@ class JournalledSubmission:
         else:
             request = self._hook.fingerprint(route, prepared.identity)
         found = history.matching(request) if isinstance(history, History) else history
-        decision = self._decide(found, request, policy)
+        decision = self._siblings.settle(self._decide(found, request, policy), request, policy)
+        if isinstance(decision, Record):
+            return self._adopted(decision), False
         about = None if isinstance(decision, Submit | TryLater) else decision.record
         still = [record for record in records if record.is_open and record is not about]
         told = still_open(still, self._store.folder)
         if told:
             self._log.warning("%s", told)
-        self._tell_of_current(found)
+        tell_of_current(self._store, found, self._log)
         known = self._known(decision, payload, policy)
         if known is not None:
             return known, False
@@ -171,16 +181,6 @@ class JournalledSubmission:
         record = found if isinstance(found, Record) else None
         return self._hook.account.compared_with(record.account) if record else AccountMatch.SAME
 
-    def _tell_of_current(self, found: Record | Unreadable | None) -> None:
-        current = self._store.record
-        if current is not None and current is not found and not current.is_open:
-            self._log.warning(
-                "Runway task %s, submitted at %s, was for another request of this task; it is left alone and, where "
-                "it still runs, charged.",
-                current.runway_task_id,
-                clock(current.sent_at),
-            )
-
     def _recorded(self) -> Record:
         record = self._store.record
         assert record is not None  # noqa: S101 - for the type checker; only records are looked at
@@ -212,6 +212,20 @@ class JournalledSubmission:
             estimated_credits=found.estimated_credits,
         )
 
+    def _adopted(self, record: Record) -> Record:
+        """A sibling's generation, which is this task's from now on; what it costs counts where it was submitted."""
+        self._store.take_up(
+            record,
+            phase=Phase.SUBMITTED,
+            outcome="",
+            anchored_at=time.time(),
+            max_tries=self._store.max_tries,
+            replaces=(),
+            kind="",
+        )
+        self._siblings.tell()
+        return self._recorded()
+
     def _taken_up(self, record: Record, *, cleared: bool, **changes: Any) -> Record:
         current = self._recorded()
         if current.replaces or record.replaces:
@@ -224,6 +238,7 @@ class JournalledSubmission:
             changes |= {"anchored_at": time.time(), "max_tries": self._store.max_tries}
         self._store.take_up(record, **changes)
         self._router.held(self._recorded())
+        self._siblings.tell()
         self._cancel_replaced()
         return self._recorded()
 
@@ -279,5 +294,6 @@ class JournalledSubmission:
             phase=Phase.SUBMITTED, runway_task_id=submission.runway_task_id, estimated_credits=estimate
         )
         self._router.held(self._recorded())
+        self._siblings.tell()
         self._cancel_replaced()
         return self._recorded()

@@ -186,10 +186,14 @@ class RunwaySubmitOperator(BudgetedSubmission):
             return self._execute(context, store, policy)
 
     def _execute(self, context: Context, store: SubmissionStore, policy: Policy) -> Any:
+        from airflow_runway.operators._siblings import SiblingsOf
         from airflow_runway.operators._submission import JournalledSubmission
 
         budget = self.budget(store)
-        journalled = JournalledSubmission(self.hook, store, self.look, budget, self.log)
+        siblings = SiblingsOf(
+            context, self.hook, store, self.look, pause=self.pause_before_sending, log=self.log
+        )
+        journalled = JournalledSubmission(self.hook, store, self.look, budget, siblings, self.log)
         record, is_new = journalled.find_or_submit(self.route, self.body(), policy)
         self._runway_task_id = record.runway_task_id
         self.end_if_stopped(record.runway_task_id)

@@ -142,6 +142,7 @@ class Journal:
         self,
         dag_id: str | None = None,
         run_id: str | None = None,
+        task_id: str | None = None,
         *,
         on_odd: Callable[[JournalFolderError], object] | None = None,
     ) -> Iterator[TaskFolder]:
@@ -152,10 +153,11 @@ class Journal:
 
         :param dag_id: of that Dag only.
         :param run_id: of that run only; with a Dag.
+        :param task_id: of that task only; with both.
         :param on_odd: told of folders that hold what is not ours, which are left out then; else that is raised.
         :raises JournalFolderError: it cannot be read now, or holds what is not ours.
         """
-        known = [folder_name(one) for one in (dag_id, run_id) if one is not None]
+        known = [folder_name(one) for one in (dag_id, run_id, task_id) if one is not None]
         folders: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._files.below("/".join(known)):
             folder = name.rpartition("/")[0]

@@ -34,6 +34,22 @@ def blocking_state_of(task_instance: Any) -> str | None:
     return _state_in(task_runner.SUPERVISOR_COMMS.send(_question(task_instance)), task_instance)
 
 
+def states_of_siblings(task_instance: Any) -> dict[int, str]:
+    """The states of all instances of a mapped task in its run, by map index; for the main thread of a worker.
+
+    :param task_instance: of the task's context.
+    :raises Exception: whatever keeps Airflow from answering.
+    """
+    ti = task_instance
+    answer = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    found, prefix = {}, f"{ti.task_id}_"
+    for name, state in answer.get(ti.run_id, {}).items():
+        index = name.removeprefix(prefix)
+        if name.startswith(prefix) and index.isdecimal():
+            found[int(index)] = "none" if state is None else str(getattr(state, "value", state))
+    return found
+
+
 def _question(task_instance: Any) -> GetTaskStates:
     from airflow.sdk.execution_time.comms import GetTaskStates
 
