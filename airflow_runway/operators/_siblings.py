@@ -91,6 +91,8 @@ class SiblingsOf:
             )
         elif not isinstance(decision, Submit) or policy.regenerate:
             return decision
+        else:
+            self._let_go(self._siblings, request)
         found = self._taken(self._siblings, request)
         return (Submit() if isinstance(decision, Reattach | Reuse) else decision) if found is None else found
 
@@ -106,15 +108,30 @@ class SiblingsOf:
     def _keeps(self, siblings: Siblings, runway_task_id: str) -> bool:
         try:
             hold = siblings.holds().get(runway_task_id, Hold(0, self._mine))
-            if hold.map_index != self._mine:
+            if hold.map_index not in {self._mine, None}:
                 return False
-            has_said = self._round_began is not None and hold.at >= self._round_began
+            began = self._round_began
+            has_said = hold.map_index is not None and began is not None and hold.at >= began
             return has_said or siblings.take(runway_task_id, hold, now=time.time())
         except Exception as error:
             raise RunwayJournalError(
                 f"Whose Runway task {runway_task_id} is could not be found out in the journal folder "
                 f"({redact(error, limit=200)}). Nothing was sent, and nothing was charged. A retry looks again."
             ) from error
+
+    def _let_go(self, siblings: Siblings, request: str) -> None:
+        """The list has moved: what this task stands for may be what a sibling is asked for now."""
+        current = self._store.record
+        if current is None or current.is_open or current.fingerprint == request:
+            return
+        try:
+            hold = siblings.holds().get(current.runway_task_id, Hold(0, self._mine))
+            if hold.map_index == self._mine:
+                siblings.take(current.runway_task_id, hold, now=time.time(), lets_go=True)
+        except Exception as error:
+            self._log.warning(
+                "Siblings do not know that Runway task %s is free: %s", current.runway_task_id, redact(error)
+            )
 
     def _taken(self, siblings: Siblings, request: str) -> Record | None:
         until = time.time() + LONGEST_WAIT
@@ -129,10 +146,10 @@ class SiblingsOf:
                         runway_task_id, candidate.holder, now=time.time()
                     ):
                         self._log.warning(
-                            "Taking up Runway task %s of map index %d: it was made from this very request, and that "
+                            "Taking up Runway task %s of map index %s: it was made from this very request, and that "
                             "index has another one now. Nothing is sent and nothing is charged.",
                             runway_task_id,
-                            candidate.holder.map_index,
+                            candidate.submitted_by,
                         )
                         return candidate.record
             except RunwayError:
@@ -145,9 +162,10 @@ class SiblingsOf:
             self._pause(_PAUSE)
 
     def _standing(self, candidate: Candidate, states: dict[int, str]) -> Standing:
-        if candidate.holder.map_index == self._mine:
+        holder = candidate.holder.map_index
+        if holder is None or holder == self._mine:
             return Standing.FREE
-        return standing_of(candidate, states.get(candidate.holder.map_index), self._round_began)
+        return standing_of(candidate, states.get(holder), self._round_began)
 
     def _is_usable(self, candidate: Candidate) -> bool:
         account = candidate.record.account

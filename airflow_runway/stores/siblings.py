@@ -75,7 +75,8 @@ class Siblings:
         for runway_task_id, (record, index) in records.items():
             holder = holds.get(runway_task_id, Hold(0, index))
             current = histories.get(holder.map_index, History()).current
-            candidates.append(Candidate(record, holder, current.runway_task_id if current else ""))
+            stands_for = current.runway_task_id if current else ""
+            candidates.append(Candidate(record, holder, stands_for, submitted_by=index))
         return candidates
 
     def holds(self) -> dict[str, Hold]:
@@ -96,7 +97,8 @@ class Siblings:
     def _hold(self, number: int, name: str, content: bytes) -> Hold:
         try:
             value = json.loads(content)
-            return Hold(number, int(value["map_index"]), float(value["at"]))
+            index = value["map_index"]
+            return Hold(number, None if index is None else int(index), float(value["at"]))
         except (KeyError, TypeError, ValueError, RecursionError):
             raise self._odd(name) from None
 
@@ -106,17 +108,18 @@ class Siblings:
             "take it away"
         )
 
-    def take(self, runway_task_id: str, after: Hold, *, now: float) -> bool:
-        """Hold a generation from now on. Anything may be raised where nobody knows.
+    def take(self, runway_task_id: str, after: Hold, *, now: float, lets_go: bool = False) -> bool:
+        """Hold a generation from now on, or let it go. Anything may be raised where nobody knows.
 
         :param runway_task_id: the generation.
         :param after: the end of its chain, as it was read.
         :param now: wall clock, seconds since the epoch.
-        :returns: whether it is this task's; else somebody else was first.
+        :param lets_go: whether nobody is to hold it.
+        :returns: whether that stands there now; else somebody else was first.
         """
         content = {
             "version": _VERSION,
-            "map_index": self._task.map_index,
+            "map_index": None if lets_go else self._task.map_index,
             "at": now,
             "owner": secrets.token_hex(12),
         }

@@ -2,11 +2,12 @@
 
 A generation has one *holder*: the map index that submitted it, and after that whoever took it last. To take it is to
 create the next file of its chain, exclusively: of two that want it, one gets it. After a clear every index that goes
-on with a generation of its own takes it so too, so that it is not taken from under it. A generation of the very
-request is
+on with a generation of its own takes it so too, so that it is not taken from under it; and one whose request is
+another one by now lets its own go first, so that of several that move at once none waits for all the others. A
+generation of the very request is
 
 =======  ======================================================================================================
-free     its holder stands for another generation by now; or has been cleared, and has not begun yet
+free     nobody holds it; its holder stands for another generation by now; or has been cleared, and has not begun
 pending  its holder has begun, and has not said since the clear what it stands for
 kept     anything else
 =======  ======================================================================================================
@@ -46,7 +47,8 @@ class Hold:
 
     #: From 1; 0 = nobody has taken it since it was submitted.
     number: int
-    map_index: int
+    #: ``None`` = nobody holds it: its holder has let it go.
+    map_index: int | None
     #: Wall clock, seconds since the epoch.
     at: float = 0.0
 
@@ -59,6 +61,8 @@ class Candidate:
     holder: Hold
     #: What the holder stands for now, by its id; empty if for nothing.
     stands_for: str
+    #: One of those that have it on record.
+    submitted_by: int
 
 
 def standing_of(candidate: Candidate, state: str | None, round_began: float | None) -> Standing:
@@ -68,7 +72,7 @@ def standing_of(candidate: Candidate, state: str | None, round_began: float | No
     :param state: of its holder, as Airflow says; ``None`` = it does not.
     :param round_began: wall clock at which the run began, or began again after a clear; ``None`` = not known.
     """
-    if candidate.stands_for != candidate.record.runway_task_id:
+    if candidate.holder.map_index is None or candidate.stands_for != candidate.record.runway_task_id:
         return Standing.FREE
     if state in _NOT_BEGUN:
         return Standing.FREE

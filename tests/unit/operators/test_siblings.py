@@ -208,6 +208,31 @@ def test_a_sibling_that_has_not_said_yet_is_waited_for(mapped):
     assert task.run(1) == "t1"
 
 
+def test_of_several_that_move_at_once_none_waits_for_all_the_others(mapped):
+    """Each wants what another one has, all have begun, and none has said what it stands for."""
+    task = mapped("a", "b", "c")
+    first = task.run_all()
+    finish(task)
+    task.clear()
+    task.set_list("cab")
+    task.states = ["running"] * 3
+    others = [1, 2]
+    began, sleep = task.clock.now, task.sleep
+
+    def others_go_on(seconds):
+        sleep(seconds)
+        while others:
+            index = others.pop(0)
+            found[index] = task.run(index)
+
+    found = {}
+    task.one.sleep = others_go_on
+    found[0] = task.run(0)
+    assert found == {0: first[2], 1: first[0], 2: first[1]}
+    assert task.clock.now - began < 30
+    assert task.gateway.posts == 3
+
+
 def test_what_another_account_paid_for_is_left_alone(mapped, set_connection):
     task = mapped("a", "b")
     task.run_all()
