@@ -71,7 +71,7 @@ def create(settings: ConnectionSettings, call: Call) -> Response:
     _network.check(settings)
     proxy = _network.proxy_of(settings)
     allowed = settings.create_timeout + len(content) / SLOWEST_UPLOAD
-    arriving = Arriving()
+    arriving = Arriving(settings.key_mask)
     deadline = Deadline(CONNECTING_LIMIT)
     hand_over = HandOver(lambda: deadline.restart(allowed))
     request = _request(settings, call, ReadableBody(content, hand_over))
@@ -105,7 +105,7 @@ async def acreate(settings: ConnectionSettings, call: Call) -> Response:
     tls = _network.tls_context(settings)
     proxy = _network.proxy_of(settings, for_aiohttp=True)
     allowed = settings.create_timeout + len(content) / SLOWEST_UPLOAD
-    arriving = Arriving()
+    arriving = Arriving(settings.key_mask)
     deadline = asyncio.timeout(CONNECTING_LIMIT)
 
     def restart() -> None:

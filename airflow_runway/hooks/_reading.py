@@ -14,15 +14,21 @@ if TYPE_CHECKING:
     import aiohttp
     import requests
 
+    from airflow_runway.core.key_mask import KeyMask
+
 #: Bytes of an answer that are read; Runway's are a few hundred.
 LARGEST_ANSWER = 4 * 2**20
 _PIECE = 64 * 2**10
 
 
 class Arriving:
-    """One answer, from its status line on."""
+    """One answer, from its status line on.
 
-    def __init__(self) -> None:
+    :param mask: replaces the connection's key, before anybody makes anything of what has come.
+    """
+
+    def __init__(self, mask: KeyMask) -> None:
+        self._mask = mask
         self._status: int | None = None
         self._headers: Mapping[str, str] = {}
         self._body = bytearray()
@@ -78,7 +84,9 @@ class Arriving:
         """
         if self._status is None:
             return None
-        return Response(self._status, self._headers, bytes(self._body), self._truncated or truncated)
+        truncated = self._truncated or truncated
+        body = self._mask.body(bytes(self._body), truncated=truncated)
+        return Response(self._status, self._mask.headers(self._headers), body, truncated)
 
 
 def _partial(cause: BaseException) -> bytes:

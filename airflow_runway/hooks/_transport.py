@@ -38,7 +38,7 @@ def send(session: requests.Session, settings: ConnectionSettings, call: Call) ->
     """
     if call.creates:
         return create(settings, call)
-    arriving = Arriving()
+    arriving = Arriving(settings.key_mask)
     failure: Exception | None = None
     try:
         with session.request(
@@ -64,7 +64,7 @@ async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, ca
     """
     if call.creates:
         return await acreate(settings, call)
-    arriving = Arriving()
+    arriving = Arriving(settings.key_mask)
     failure: Exception | None = None
     try:
         async with session.request(

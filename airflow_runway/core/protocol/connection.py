@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_runway.core.facts import CoreError, ErrorKind, core_error
+from airflow_runway.core.key_mask import KeyMask, mask_of
 from airflow_runway.core.protocol.gateways import DEFAULT_API_VERSION, DEFAULT_GATEWAY, GATEWAYS, Gateway
 from airflow_runway.core.redaction import redact
 
@@ -55,6 +56,11 @@ class ConnectionSettings:
     verify: bool | str = True
     #: Extra keys that were not read.
     ignored: tuple[str, ...] = ()
+
+    @property
+    def key_mask(self) -> KeyMask:
+        """Replaces the key in whatever comes back."""
+        return mask_of(self.api_key)
 
     @property
     def is_resold(self) -> bool:

@@ -205,7 +205,8 @@ def _urls(inner: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[str, ...
 def _http_urls(value: Any) -> tuple[str, ...]:
     """The http(s) URLs in a string, a list, an object with ``url``, or lists by workflow node id."""
     if isinstance(value, str):
-        return (value.strip(),) if value.strip().lower().startswith(("https://", "http://")) else ()
+        url = value.strip()
+        return (url,) if url.lower().startswith(("https://", "http://")) and _is_plain(url) else ()
     if isinstance(value, list):
         items = value
     elif isinstance(value, dict):
@@ -216,6 +217,11 @@ def _http_urls(value: Any) -> tuple[str, ...]:
     flat = [part for item in items for part in (item if isinstance(item, list) else [item])]
     texts = [part.get("url", part.get("video_url")) if isinstance(part, dict) else part for part in flat]
     return tuple(url for text in texts if isinstance(text, str) for url in _http_urls(text))
+
+
+def _is_plain(url: str) -> bool:
+    """Whether a URL can be asked for, and written down: nothing in it is a blank, a control or a broken character."""
+    return url.isprintable() and not {" ", "\N{REPLACEMENT CHARACTER}"}.intersection(url)
 
 
 def _failure(

@@ -24,7 +24,7 @@ DEFAULT_API_VERSION = "2024-11-06"
 DEFAULT_GATEWAY = "runway"
 
 #: Ids are opaque: no UUID check, but nothing that could leave its place in a path.
-_RUNWAY_TASK_ID = re.compile(r"[^\s/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_RUNWAY_TASK_ID = re.compile(r"[^\s/\\*\ufffd]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,12 @@ class Gateway:
 
 
 def is_task_id(value: object) -> bool:
-    """Whether a value can be a Runway task id: 1 to 200 characters, no slash, blank or control character.
+    """Whether a value can be a Runway task id: 1 to 200 printable characters, no slash, blank or ``*``.
 
     :param value: anything, e.g. a rendered template.
     """
-    return isinstance(value, str) and _RUNWAY_TASK_ID.fullmatch(value) is not None and set(value) != {"."}
+    is_id = isinstance(value, str) and _RUNWAY_TASK_ID.fullmatch(value) is not None and set(value) != {"."}
+    return is_id and str(value).isprintable()
 
 
 def checked_task_id(value: object) -> str:

@@ -8,6 +8,7 @@ hidden in a message string.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ from airflow_runway.core.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Half of a character, which JSON can spell and nothing can encode.
+_HALF = re.compile("[\ud800-\udfff]")
+#: Levels of an answer that are looked at; the documented ones have six.
+_DEEPEST = 50
 _CODES_OF_SUCCESS = frozenset({"200", "0", "success", ""})
 #: Made once: ``json.loads`` with an argument makes one per call.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
@@ -72,9 +77,22 @@ def parse(body: bytes) -> Any:
     :param body: raw bytes of any kind.
     """
     try:
-        return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        value = _DECODER.decode(body.decode(json.detect_encoding(body), "replace"))
     except (ValueError, RecursionError):
         return None
+    # Half a character can only come as an escape.
+    return _encodable(value, _DEEPEST) if b"\\u" in body else value
+
+
+def _encodable(value: Any, levels: int) -> Any:
+    """A value whose texts can be encoded: half a character is replaced, and what is nested too deep left out."""
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
+    if not levels:
+        return None
+    if isinstance(value, dict):
+        return {_encodable(name, 1): _encodable(inside, levels - 1) for name, inside in value.items()}
+    return [_encodable(one, levels - 1) for one in value] if isinstance(value, list) else value
 
 
 def as_text(value: object) -> str:
