@@ -21,6 +21,13 @@ from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.protocol import exchanges
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError, runway_errors
+from airflow_runway.hooks._address_guard import (
+    AddressGuard,
+    ForbiddenAddressError,
+    addresses,
+    asked_for,
+    origin,
+)
 from airflow_runway.hooks._network import request_options
 from airflow_runway.hooks._retries import reupload
 
@@ -89,8 +96,20 @@ class Uploads:
             # An auth object of our own keeps a .netrc entry from adding a credential.
             session.auth = lambda request: request
             session.headers["Content-Type"] = form.content_type
+            guard = AddressGuard(origin(settings.base_url))
+            guard.private = guard.home_is_private
+            session.mount("http://", guard.adapter())
+            session.mount("https://", guard.adapter())
             try:
-                answer = session.post(slot.url, data=form, **request_options(settings))
+                url = asked_for(slot.url)
+                _, host, port = origin(url)
+                guard.check(host, addresses(host, port))
+                answer = session.post(url, data=form, **request_options(settings))
+            except (ValueError, ForbiddenAddressError) as error:
+                raise RunwayMediaRefusedError(
+                    f"{settings.gateway.title} wants uploads at {redact(slot.url)}, which is not gone to: {error}. "
+                    "Nothing was sent and nothing was charged."
+                ) from None
             except (requests.RequestException, OSError) as error:
                 raise _unsent(file, type(error).__name__) from None
             with answer:

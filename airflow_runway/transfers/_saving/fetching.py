@@ -13,13 +13,14 @@ from urllib3.exceptions import HTTPError
 from airflow_runway.core.redaction import redact
 from airflow_runway.core.saving.promises import Promise, Step, read_response
 from airflow_runway.exceptions import RunwayTransferRefusedError
-from airflow_runway.hooks._network import request_options
-from airflow_runway.transfers._saving.address_guard import (
+from airflow_runway.hooks._address_guard import (
     AddressGuard,
     ForbiddenAddressError,
     addresses,
+    asked_for,
     origin,
 )
+from airflow_runway.hooks._network import request_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -136,9 +137,10 @@ class Fetcher:
         self._check()
         self._guard.private = private
         try:
+            url = asked_for(url)
             _, host, port = origin(url)
-        except ValueError:
-            raise RunwayTransferRefusedError(f"{redact(url)} is no http(s) address.") from None
+        except ValueError as error:
+            raise RunwayTransferRefusedError(f"{redact(url)} is not fetched: {error}.") from None
         try:
             self._guard.check(host, addresses(host, port))
             return self._session.get(url, headers=dict(headers), **request_options(self._settings))

@@ -258,3 +258,19 @@ def test_uploads_go_to_no_plain_address_from_a_secure_connection(set_connection,
     monkeypatch.setattr(hook, "run_exchange", lambda exchange: slot)
     with pytest.raises(RunwayMediaRefusedError, match="no https"):
         hook.upload(str(large))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://169.254.169.254/x", "https://10.0.0.1/x", "https://127.0.0.1/x", "https://example.com\\@127.0.0.1/x",
+        "https://user@example.com/x", "https://2130706433/x", "https:///x",
+    ],
+)  # fmt: skip
+def test_uploads_go_to_no_address_that_only_the_inside_can_reach(set_connection, large, monkeypatch, url):
+    set_connection()
+    hook = RunwayHook()
+    monkeypatch.setattr(hook, "run_exchange", lambda exchange: UploadSlot(url, {}, "runway://x"))
+    monkeypatch.setattr("requests.Session.send", lambda *args, **more: pytest.fail("it was asked"))
+    with pytest.raises(RunwayMediaRefusedError, match=r"which is not gone to: .*Nothing was sent"):
+        hook.upload(str(large))

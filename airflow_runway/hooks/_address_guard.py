@@ -1,4 +1,7 @@
-"""Which hosts an output may come from: a URL from outside must not reach what only the inside can.
+"""Where a URL from outside may lead, be it of an output or of an upload: not to what only the inside can reach.
+
+It is judged as it will really be asked for, after the library has read it: what one parser takes for a host, another
+one may take for a user.
 
 Names are resolved and checked before a connection is made, and the connected socket's peer is checked again
 before a byte is sent, so a name that resolves differently the second time gains nothing. Behind a proxy the
@@ -8,10 +11,12 @@ peer is the proxy: there only literal addresses and what the worker itself resol
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -25,10 +30,18 @@ _PORTS = {"http": 80, "https": 443}
 #: Metadata services and neighbours: nobody serves clips there, whatever the connection's Base URL is.
 _FORBIDDEN: Final = tuple(
     ipaddress.ip_network(text)
-    for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
-)
-#: Prefixes whose last four bytes are an IPv4 address that is really meant (NAT64).
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+    for text in (
+        "169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32",
+        # Azure's and Oracle's, which the registries call public; site-local and local NAT64 addresses.
+        "168.63.129.16/32", "192.0.0.192/32", "fec0::/10", "64:ff9b:1::/48",
+    )
+)  # fmt: skip
+#: Prefixes whose last four bytes are an IPv4 address that is really meant: NAT64, and "IPv4-compatible".
+_HOLD_IPV4: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+#: Nothing of a URL that is asked for, and each read otherwise by some library.
+_CONFUSING: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
+#: Characters of a URL at most.
+_LONGEST: Final = 8_192
 
 
 class ForbiddenAddressError(Exception):
@@ -62,7 +75,8 @@ def _effective(address: Address) -> Address:
     """The IPv4 address that an IPv6 one stands for, where it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    # ``::`` and ``::1`` are themselves.
+    if int(address) > 1 and any(address in net for net in _HOLD_IPV4):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
@@ -82,6 +96,29 @@ def origin(url: str) -> tuple[str, str, int]:
     if scheme not in _PORTS or not parts.hostname:
         raise ValueError("not an http(s) URL")
     return scheme, parts.hostname.lower().rstrip("."), parts.port or _PORTS[scheme]
+
+
+def asked_for(url: str) -> str:
+    """A URL as it will be asked for.
+
+    :param url: e.g. of an output, or of a redirect.
+    :raises ValueError: it is no http(s) URL, or one that libraries read differently.
+    """
+    if len(url) > _LONGEST or _CONFUSING.search(url.strip()):
+        raise ValueError("it holds what does not belong into an address")
+    try:
+        prepared = requests.Request("GET", url.strip()).prepare().url or ""
+        named = urlsplit(url.strip())
+        same = origin(prepared) == origin(url.strip())
+    except (requests.RequestException, UnicodeError) as error:
+        raise ValueError(f"it is no address ({type(error).__name__})") from None
+    if named.username is not None or named.password is not None or "@" in named.netloc:
+        raise ValueError("it names a user")
+    if not same and not named.netloc.isascii():
+        return prepared  # a name in another script, which the library has spelled out
+    if not same:
+        raise ValueError("its host can be read in two ways")
+    return prepared
 
 
 def addresses(host: str, port: int) -> list[Address]:
