@@ -15,6 +15,7 @@ from airflow_runway.core.protocol.connection import ConnectionSettings, read_con
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _network, _transport
+from airflow_runway.hooks._deadline import WatchedAdapter
 from airflow_runway.hooks._shared_session import shared_session
 
 if TYPE_CHECKING:
@@ -135,7 +136,10 @@ class ConnectionHook(HttpHook):
         session.headers.update(headers or {})
         session.proxies.update(settings.proxies)
         session.verify = settings.verify
-        return self._configure_session_from_mount_adapters(session)
+        configured: requests.Session = self._configure_session_from_mount_adapters(session)
+        for scheme in ("https://", "http://"):
+            configured.mount(scheme, WatchedAdapter())
+        return configured
 
     def run_exchange(self, exchange: Exchange[T]) -> T:
         """Run an exchange with requests; see :mod:`airflow_runway.core.protocol.exchanges`.

@@ -24,7 +24,7 @@ from airflow_runway.core.facts import ErrorKind, core_error
 from airflow_runway.core.protocol.calls import NoAnswerError
 from airflow_runway.core.redaction import redact
 from airflow_runway.hooks import _network
-from airflow_runway.hooks._create_deadline import BoundedAdapter, Deadline
+from airflow_runway.hooks._deadline import Deadline, WatchedAdapter
 from airflow_runway.hooks._observed_body import HandOver, ReadableBody, WrittenBody
 from airflow_runway.hooks._reading import Arriving
 
@@ -77,7 +77,7 @@ def create(settings: ConnectionSettings, call: Call) -> Response:
     request = _request(settings, call, ReadableBody(content, hand_over))
     failure: Exception | None = None
     try:
-        with deadline, closing(BoundedAdapter(deadline)) as adapter:
+        with deadline, closing(WatchedAdapter(pool_connections=1, pool_maxsize=1)) as adapter:
             answer = adapter.send(
                 request,
                 stream=True,

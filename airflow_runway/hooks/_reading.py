@@ -9,7 +9,7 @@ from airflow_runway.core.protocol.responses import Response
 from airflow_runway.hooks._network import causes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import aiohttp
     import requests
@@ -34,11 +34,10 @@ class Arriving:
         self._body = bytearray()
         self._truncated = False
 
-    def read(self, answer: requests.Response, go_on: Callable[[], bool] = lambda: True) -> None:
+    def read(self, answer: requests.Response) -> None:
         """Read from requests. What is raised on the way leaves what has come.
 
         :param answer: a streamed answer.
-        :param go_on: asked after each piece.
         """
         self._begin(answer.status_code, dict(answer.headers))
         # A short body is noticed below; urllib3 would throw away what did come.
@@ -47,7 +46,7 @@ class Arriving:
         try:
             for piece in answer.iter_content(_PIECE):
                 self._body += piece
-                if len(self._body) > LARGEST_ANSWER or not go_on():
+                if len(self._body) > LARGEST_ANSWER:
                     self._truncated = True
                     return
         except Exception as error:

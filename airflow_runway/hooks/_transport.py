@@ -7,7 +7,6 @@ exception of their library out. Reads share connections; a create travels alone 
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -16,6 +15,7 @@ from airflow_runway.core.protocol.calls import NoAnswerError
 from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.hooks import _network
 from airflow_runway.hooks._create import acreate, create
+from airflow_runway.hooks._deadline import Deadline
 from airflow_runway.hooks._reading import Arriving
 
 if TYPE_CHECKING:
@@ -40,18 +40,21 @@ def send(session: requests.Session, settings: ConnectionSettings, call: Call) ->
         return create(settings, call)
     arriving = Arriving(settings.key_mask)
     failure: Exception | None = None
+    deadline = Deadline(settings.timeout)
     try:
-        with session.request(
-            call.method,
-            settings.base_url + call.path,
-            json=call.json,
-            **_network.request_options(settings),
-        ) as answer:
-            until = time.monotonic() + settings.timeout
-            arriving.read(answer, lambda: time.monotonic() <= until)
+        with (
+            deadline,
+            session.request(
+                call.method,
+                settings.base_url + call.path,
+                json=call.json,
+                **_network.request_options(settings),
+            ) as answer,
+        ):
+            arriving.read(answer)
     except Exception as error:
         failure = error
-    return _outcome(settings, arriving, failure)
+    return _outcome(settings, arriving, failure, is_late=deadline.expired)
 
 
 async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, call: Call) -> Response:
@@ -66,28 +69,34 @@ async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, ca
         return await acreate(settings, call)
     arriving = Arriving(settings.key_mask)
     failure: Exception | None = None
+    deadline = asyncio.timeout(settings.timeout)
     try:
-        async with session.request(
-            call.method,
-            settings.base_url + call.path,
-            json=call.json,
-            allow_redirects=False,
-        ) as answer:
-            if answer.content.is_eof():
-                await arriving.aread(answer)
-            else:
-                async with asyncio.timeout(settings.timeout):
-                    await arriving.aread(answer)
+        async with (
+            deadline,
+            session.request(
+                call.method,
+                settings.base_url + call.path,
+                json=call.json,
+                allow_redirects=False,
+            ) as answer,
+        ):
+            await arriving.aread(answer)
     except Exception as error:
         failure = error
-    return _outcome(settings, arriving, failure)
+    return _outcome(settings, arriving, failure, is_late=deadline.expired())
 
 
-def _outcome(settings: ConnectionSettings, arriving: Arriving, failure: Exception | None) -> Response:
-    response = arriving.response(truncated=failure is not None)
-    if response is not None:
+def _outcome(
+    settings: ConnectionSettings, arriving: Arriving, failure: Exception | None, *, is_late: bool
+) -> Response:
+    response = arriving.response(truncated=failure is not None or is_late)
+    # A head that was cut off is taken for a whole one.
+    if response is not None and (response.body or not is_late):
         return response
-    reason = _network.reason_of(failure, settings) if failure is not None else "no answer"
+    if is_late:
+        reason = f"it was not there within {settings.timeout:g} s"
+    else:
+        reason = _network.reason_of(failure, settings) if failure is not None else "no answer"
     raise NoAnswerError(Delivery.UNKNOWN, reason)
 
 

@@ -78,8 +78,8 @@ def bounds_of(task: TaskKey, team_name: str, *, per_task: float | None, per_run:
     from airflow.configuration import conf
 
     try:
-        run = read_credits(PER_RUN, str(conf.get("runway", PER_RUN, fallback="") or ""))
-        days = read_days(str(conf.get("runway", PER_DAY, fallback="") or ""))
+        run = read_credits(PER_RUN, str(conf.get("runway", "max_credits_per_run", fallback="") or ""))
+        days = read_days(str(conf.get("runway", "max_credits_per_day", fallback="") or ""))
     except ValueError as error:
         raise RunwayConfigurationError(f"{error}. Nothing was sent.") from None
     return Bounds(task, team_name, per_task, least(per_run, run), days)

@@ -21,7 +21,7 @@ from airflow_runway.core.protocol.calls import Call, NoAnswerError
 from airflow_runway.core.protocol.connection import read_connection
 from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.hooks import _create
-from airflow_runway.hooks._create_deadline import BoundedAdapter, Deadline
+from airflow_runway.hooks._deadline import Deadline, WatchedAdapter
 from airflow_runway.hooks._observed_body import HandOver, ReadableBody, WrittenBody
 
 CREATE = Call("POST", "/v1/image_to_video", {"promptText": "x" * 200_000}, creates=True)
@@ -169,7 +169,7 @@ class TestNothingIsRaisedPastIt:
                 request.body.read(1)
             raise raised
 
-        monkeypatch.setattr(BoundedAdapter, "send", fails)
+        monkeypatch.setattr(WatchedAdapter, "send", fails)
         with pytest.raises(NoAnswerError) as caught:
             send("requests", settings_for("http://127.0.0.1:9"))
         assert caught.value.delivery is (Delivery.UNKNOWN if read else Delivery.NOT_SENT)
@@ -192,7 +192,7 @@ class TestNothingIsRaisedPastIt:
         def ends(self, request, **_):
             raise end
 
-        monkeypatch.setattr(BoundedAdapter, "send", ends)
+        monkeypatch.setattr(WatchedAdapter, "send", ends)
         with pytest.raises(end):
             send("requests", settings_for("http://127.0.0.1:9"))
         assert not [thread for thread in threading.enumerate() if "runway-create" in thread.name]
@@ -210,7 +210,7 @@ class TestNothingIsRaisedPastIt:
         def fails(self, request, **_):
             raise requests.exceptions.InvalidHeader(f"bad value {request.headers['Authorization']}")
 
-        monkeypatch.setattr(BoundedAdapter, "send", fails)
+        monkeypatch.setattr(WatchedAdapter, "send", fails)
         with pytest.raises(NoAnswerError) as caught:
             send("requests", settings_for("http://127.0.0.1:9"))
         assert KEY not in caught.value.reason

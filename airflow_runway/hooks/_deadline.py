@@ -1,4 +1,4 @@
-"""An end to a create over requests, whatever the other side does.
+"""An end to an exchange over requests, whatever the other side does.
 
 Time-outs of a socket begin anew with each byte: a server that sends one per second, or ``100 Continue`` for ever,
 would hold a worker for ever. So a thread shuts the socket down; what had come by then can still be read.
@@ -34,13 +34,16 @@ class Deadline:
         self._over = False
         self.expired = False
         self._at = time.monotonic() + seconds
-        self._thread = threading.Thread(target=self._wait, name="runway-create-deadline", daemon=True)
+        self._thread = threading.Thread(target=self._wait, name="runway-deadline", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        # Connections are made and used in the thread that sends.
+        _watching.deadline = self
         return self
 
     def __exit__(self, *_: object) -> None:
+        _watching.deadline = None
         with self._changed:
             self._over = True
             self._changed.notify()
@@ -97,15 +100,23 @@ class _FinalResponse(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-class BoundedAdapter(HTTPAdapter):
+class _Watching(threading.local):
+    """The deadline of the exchange that a thread has under way."""
+
+    deadline: Deadline | None = None
+
+
+_watching = _Watching()
+
+
+class WatchedAdapter(HTTPAdapter):
     """Makes connections that a deadline can end, directly and through every kind of proxy. Repeats nothing.
 
-    :param deadline: told of each connection, before TLS.
+    :param kwargs: of requests.
     """
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_retries=0, **kwargs)
 
     def get_connection_with_tls_context(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
         """What requests calls for the pool that a request goes through.
@@ -115,17 +126,28 @@ class BoundedAdapter(HTTPAdapter):
         :param kwargs: passed on.
         """
         pool: Any = super().get_connection_with_tls_context(request, *args, **kwargs)
-        made, deadline = pool.ConnectionCls, self._deadline
-
-        def connect(connection: Any) -> socket.socket:
-            connected: socket.socket = made._new_conn(connection)
-            _keep_alive(connected)
-            deadline.watch(connected)
-            return connected
-
-        members = {"_new_conn": connect, "response_class": _FinalResponse}
-        pool.ConnectionCls = type("WatchedConnection", (made,), members)
+        if not hasattr(pool.ConnectionCls, "is_watched"):
+            pool.ConnectionCls = _watched(pool.ConnectionCls)
         return pool
+
+
+def _watched(made: Any) -> type:
+    """A kind of connection of which the deadline of the moment is told, when it is made and when it is used again."""
+
+    def connect(connection: Any) -> socket.socket:
+        connected: socket.socket = made._new_conn(connection)
+        _keep_alive(connected)
+        if _watching.deadline is not None:
+            _watching.deadline.watch(connected)
+        return connected
+
+    def request(connection: Any, *args: Any, **kwargs: Any) -> None:
+        if _watching.deadline is not None and connection.sock is not None:
+            _watching.deadline.watch(connection.sock)
+        made.request(connection, *args, **kwargs)
+
+    members = {"_new_conn": connect, "request": request, "response_class": _FinalResponse, "is_watched": True}
+    return type("WatchedConnection", (made,), members)
 
 
 def _keep_alive(connected: socket.socket) -> None:
