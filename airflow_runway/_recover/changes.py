@@ -50,7 +50,7 @@ class Settling:
         record = self._open(kept)
         task = self._seen(runway_task_id, record)
         account = self._hook.account.compared_with(record.account)
-        doubts = recovery.doubts(record, task.created_at, account)
+        doubts = recovery.doubts(record, task.created_at, account, task.action)
         if doubts:
             raise RefusedError(
                 f"{runway_task_id} is not the generation of the request to {record.route} at "

@@ -87,6 +87,8 @@ class RunwayTask:
     estimated_credits: float | None = None
     #: What it did cost, in credits, once final and where the server says.
     cost_credits: float | None = None
+    #: The gateway's word for what was asked for, e.g. ``image_to_video``; empty where it does not tell.
+    action: str = ""
     #: The status word as it came.
     raw_status: str = ""
 

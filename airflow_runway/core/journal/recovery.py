@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_runway.core.journal.accounts import AccountMatch
 from airflow_runway.core.journal.entries import Change, Word
 from airflow_runway.core.journal.record import Phase, Record
+from airflow_runway.core.protocol.gateways import DEFAULT_GATEWAY, GATEWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,16 +148,22 @@ class Doubt(StrEnum):
 
     ACCOUNT = "it is on another account than the request was sent to"
     TIME = "it was created at another time than the request was sent"
+    ROUTE = "it was asked for on another route"
 
 
-def doubts(record: Record, created_at: str | None, account: AccountMatch) -> list[Doubt]:
+def doubts(record: Record, created_at: str | None, account: AccountMatch, action: str = "") -> list[Doubt]:
     """Why a generation is not that of an open submission; empty if nothing speaks against it.
 
     :param record: the open submission.
     :param created_at: when the generation was created, as the gateway told.
     :param account: whether the account that was asked is the one that the request was sent to.
+    :param action: the gateway's word for what was asked for, where it has one (contracts §2.4).
     """
     found = []
+    # Runway's own names, on both sides: on the reverse format the same things have names of their own.
+    known = GATEWAYS[DEFAULT_GATEWAY].creates
+    if action in known and record.route in known and action != record.route:
+        found.append(Doubt.ROUTE)
     if account is AccountMatch.OTHER:
         found.append(Doubt.ACCOUNT)
     created = moment(created_at)

@@ -160,6 +160,7 @@ def _task(record: Mapping[str, Any], gateway: Gateway, runway_task_id: str) -> R
         failure_code=code,
         estimated_credits=_first(_credits(inner, "estimatedCost"), _credits(record, "estimatedCost")),
         cost_credits=_first(_credits(inner, "cost"), _credits(record, "cost")),
+        action=redact(as_text(record.get("action")), limit=60).lower(),
         raw_status=redact(words[0], limit=60) if words else "",
     )
 

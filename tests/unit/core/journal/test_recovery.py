@@ -171,3 +171,31 @@ class TestChanges:
             found = history_of(order).current
             assert found is not None
             assert found.runway_task_id == "t1"
+
+
+class TestRoute:
+    """CometAPI's record says for what it was asked; Runway's own object does not."""
+
+    @pytest.mark.parametrize(
+        ("route", "action", "is_doubtful"),
+        [
+            ("image_to_video", "image_to_video", False),
+            ("image_to_video", "text_to_video", True),
+            ("image_to_video", "", False),
+            ("image_to_video", "generate", False),
+            ("pro/generate", "image_to_video", False),
+        ],
+    )
+    def test_another_one_is_a_reason_to_refuse(self, route, action, is_doubtful):
+        record = replace(INTENT, gateway="cometapi", route=route)
+        found = doubts(record, None, AccountMatch.SAME, action)
+        assert (Doubt.ROUTE in found) is is_doubtful
+
+    def test_it_is_read(self):
+        from unit.samples import response
+
+        from airflow_runway.core.protocol.decoding import decode_task
+        from airflow_runway.core.protocol.gateways import GATEWAYS
+
+        task = decode_task(response("cometapi.tasks.read.wrapper_failure"), GATEWAYS["cometapi"], "t1")
+        assert task.action == "image_to_video"
