@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
             seconds=options.seconds,
             lenient=options.lenient,
             api_keys=options.api_key,
+            hosts=options.allow_host,
             until_stdin_closes=options.until_stdin_closes,
         )
     except OSError as error:
@@ -86,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--api-key", action="append", default=[], help="key to let in, repeatable (default: any key)"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which control addresses may be asked for, beside localhost, repeatable",
     )
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="stop at the end of standard input (for parents)"

@@ -21,6 +21,7 @@ from airflow_runway.emulator.api.routers import RouterRoutes
 from airflow_runway.emulator.api.routes import file_routes, gateway_routes, runway_routes, unknown_address
 from airflow_runway.emulator.api.tasks import TaskRoutes
 from airflow_runway.emulator.api.uploads import UploadRoutes
+from airflow_runway.emulator.control.guard import ControlGuard
 from airflow_runway.emulator.control.routes import ChangeRoutes, InspectionRoutes
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def make_app(emulator: Emulator, *, calling_back: bool = False) -> Starlette:
             *runway_routes(creation, tasks, uploads, organization, routers),
             *gateway_routes(creation, tasks, settings),
         ],
-        middleware=[Middleware(LogMiddleware, log=emulator.log)],
+        middleware=[
+            Middleware(ControlGuard, hosts=emulator.hosts),
+            Middleware(LogMiddleware, log=emulator.log),
+        ],
         exception_handlers={HTTPException: unknown_address, ClientDisconnect: _caller_left},
         lifespan=lifespan,
     )

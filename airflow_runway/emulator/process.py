@@ -175,7 +175,8 @@ class EmulatorProcess:
     def _call(self, method: str, path: str, body: object = None) -> Any:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         # The address is the one that our own child printed.
-        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data, method=method)  # noqa: S310
+        kind = {} if body is None or isinstance(body, bytes) else {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data, kind, method=method)  # noqa: S310
         # No proxy of the environment may come between us and a loopback address.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

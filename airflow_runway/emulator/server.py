@@ -85,6 +85,7 @@ def run(
     seconds: float,
     lenient: bool,
     api_keys: Collection[str],
+    hosts: Collection[str] = (),
     until_stdin_closes: bool,
 ) -> None:
     """Serves until SIGTERM, SIGINT or, if asked, the end of standard input.
@@ -95,6 +96,7 @@ def run(
     :param seconds: length of a generation in world seconds.
     :param lenient: accept models, fields and values that the catalogue does not know.
     :param api_keys: the keys that are let in; none = any.
+    :param hosts: further names that control requests may be sent to.
     :param until_stdin_closes: stop when standard input ends, that is when a parent holding it is gone.
     :raises OSError: if the address cannot be used.
     """
@@ -102,7 +104,9 @@ def run(
         listen(host, port) as listener,
         tempfile.TemporaryDirectory(prefix="runway-emulator-") as folder,
     ):
-        emulator = Emulator(Path(folder), speed=speed, seconds=seconds, lenient=lenient, api_keys=api_keys)
+        emulator = Emulator(
+            Path(folder), speed=speed, seconds=seconds, lenient=lenient, api_keys=api_keys, hosts=hosts
+        )
         config = uvicorn.Config(
             make_app(emulator, calling_back=True),
             http=ConnectionProtocol,

@@ -33,6 +33,7 @@ class Emulator:
     :param seconds: length of a generation in world seconds.
     :param lenient: accept models, fields and values that the catalogue does not know.
     :param api_keys: the keys that are let in; none = any.
+    :param hosts: names that stand for this machine, beside loopback ones, for control requests.
     :param clock: epoch seconds, never running backwards.
     """
 
@@ -44,11 +45,12 @@ class Emulator:
         seconds: float = 30.0,
         lenient: bool = False,
         api_keys: Collection[str] = (),
+        hosts: Collection[str] = (),
         clock: Callable[[], float] | None = None,
     ) -> None:
         for name in ("inputs", "media", "rendered", "uploads"):
             (folder / name).mkdir()
-        self.api_keys = frozenset(api_keys)
+        self.api_keys, self.hosts = frozenset(api_keys), frozenset(hosts)
         self.world = World(clock or steady_clock(), speed)
         self.routers = RouterBook(self.world)
         first = Settings(seconds=seconds, lenient=lenient)

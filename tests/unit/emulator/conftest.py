@@ -73,7 +73,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def emulator(tmp_path: Path, clock: FakeClock) -> Emulator:
-    return Emulator(tmp_path, clock=clock)
+    return Emulator(tmp_path, clock=clock, hosts=["testserver"])
 
 
 @pytest.fixture

@@ -34,7 +34,10 @@ def test_settings_and_reset(client: TestClient, create: Any) -> None:
 )
 def test_what_could_not_be_shown_again_is_refused(client: TestClient, text: bytes) -> None:
     for address in ("/_emulator/settings", "/_emulator/faults", URL):
-        assert client.post(address, content=text).status_code == 400
+        assert (
+            client.post(address, content=text, headers={"Content-Type": "application/json"}).status_code
+            == 400
+        )
     assert client.get("/_emulator/requests").status_code == 200
 
 
