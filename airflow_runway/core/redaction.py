@@ -12,8 +12,6 @@ _KEY = re.compile(r"(?i)\b(bearer\s+|key_|sk-)[\w.~+/-]{6,}=*")
 #: A signature outside a URL, e.g. in a storage library's complaint about a path.
 _SIGNATURE = re.compile(r"(?i)([?&][\w.-]*(?:signature|sig|jwt|token|credential)=)[^\s&\"'<>]+")
 _BLANKS = re.compile(r"\s+")
-#: Moves a cursor, turns what follows, or cannot be encoded.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Words and times, of which most of what we see consists; no key, URL or data: URI looks like that.
 _HARMLESS = re.compile(r"(?:[A-Za-z0-9:.]|(?<=[0-9])-(?=[0-9]))*")
 
@@ -39,7 +37,10 @@ def redact(text: object, *, limit: int = 500, secret: str = "") -> str:
     clean = _SIGNATURE.sub(r"\1***", clean)
     clean = _USER_INFO.sub(r"\1***@", clean)
     clean = _KEY.sub(r"\1***", clean)
-    clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", clean).strip())
+    clean = _BLANKS.sub(" ", clean).strip()
+    if not clean.isprintable():
+        # It moves a cursor, turns what follows, cannot be encoded, or is no character at all.
+        clean = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in clean)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

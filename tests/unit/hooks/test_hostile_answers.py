@@ -235,6 +235,12 @@ class TestHalfACharacter:
             hook().send("text_to_video", {"promptText": "x"})
 
 
+def test_what_is_no_character_is_replaced(raw, hook):
+    raw.answer = answer(400, json.dumps({"error": "a \uffef b \u202e c \ue000 d"}).encode())
+    with pytest.raises(RunwayRequestRefusedError, match="a � b � c � d"):
+        hook().send("text_to_video", {"promptText": "x"})
+
+
 class TestTheKey:
     """A gateway that repeats the key, in any form, gets it nowhere."""
 
