@@ -11,8 +11,11 @@ from airflow.sdk import BaseOperator
 
 from airflow_runway._compat import TaskDeferralTimeout
 from airflow_runway.core.limits import SHORTEST_INTERVAL
+from airflow_runway.core.media.places import read_prefixes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
     from airflow_runway.hooks.runway import RunwayHook
@@ -22,6 +25,8 @@ class RunwayOperatorBase(BaseOperator):
     """An operator that works over one connection of type ``runway``."""
 
     runway_conn_id: str
+    #: Below which prefixes media must lie; ``None`` where the author says nothing of it.
+    media_from: Sequence[str] | str | None = None
 
     @cached_property
     def hook(self) -> RunwayHook:
@@ -29,7 +34,7 @@ class RunwayOperatorBase(BaseOperator):
         # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
         from airflow_runway.hooks.runway import RunwayHook
 
-        return RunwayHook(self.runway_conn_id)
+        return RunwayHook(self.runway_conn_id, self.media_from)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Airflow's way back into a deferred task; a deferral that expired is our own deadline.
@@ -61,6 +66,15 @@ def seconds(name: str, value: object, *, least: float = SHORTEST_INTERVAL) -> fl
             f"{name} must be at least {least:g} seconds (a number or a timedelta), not {value!r}"
         )
     return float(number)
+
+
+def checked_prefixes(value: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    """An argument ``media_from``; checked when the Dag is parsed.
+
+    :param value: prefixes, or ``None``.
+    :raises ValueError: one of them is none.
+    """
+    return None if value is None else tuple(map(str, read_prefixes("media_from", value)))
 
 
 def whole_number(name: str, value: int, *, least: int, most: float = math.inf) -> int:

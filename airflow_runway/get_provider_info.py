@@ -43,6 +43,12 @@ def _configuration() -> dict[str, Any]:
     return {
         "description": "The Runway provider.",
         "options": {
+            "media_from": _option(
+                "Prefixes, with commas between, below which every file must lie that a request names: input images, "
+                "videos and sounds, and the list of a batch. A task's own ``media_from`` narrows it. Empty: files on "
+                "object storage may be read, and local ones only below the ``media_from`` of their task.",
+                example="s3://aws_default@briefs/, file:///srv/keyframes/",
+            ),
             "journal": _option(
                 "Folder for what submitting tasks have sent, as ``ObjectStoragePath`` understands it; on ``file://`` "
                 "for one machine only. It is used where Airflow has no task state store (before 3.3), or empties it "

@@ -1,7 +1,7 @@
 """A campaign: products in several looks become keyframes, a person approves them, then clips and one film.
 
-- The table is a CSV with the columns ``product``, ``photo``, ``scene`` and ``motion``. Photos may lie anywhere:
-  ``s3://``, ``file://``, ``https://``.
+- The table is a CSV with the columns ``product``, ``photo``, ``scene`` and ``motion``. Photos are
+  ``https://`` addresses, or lie below a prefix of ``MEDIA_FROM``.
 - Keyframes are cheap and come first. They are saved, and whoever approves may look at the files, and retouch them
   in their place. Clips are dear: nothing is spent on them before the approval, nor after a rejection.
 - A shot that fails takes no other with it. The film is cut from what is there, in the order of the table, and the
@@ -25,6 +25,8 @@ from airflow_runway.operators.runway import RunwayImageToVideoOperator, RunwayTe
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
 FILM = Asset("campaign_film")
+# Photos and keyframes lie here; a table that names anything else makes nobody read it.
+MEDIA_FROM = ["s3://aws_default@bucket/", "file:///tmp/campaign/"]
 
 # The file of a shot's keyframe. Without one the clip fails before anything is sent.
 KEYFRAME = """
@@ -82,6 +84,7 @@ with DAG(
             model="gen4_image_turbo",
             prompt_text=picture,
             reference_images=[{"uri": photo, "tag": "product"}],
+            media_from=MEDIA_FROM,
             ratio="1280:720",
             wait_for_completion=True,
             max_active_tis_per_dag=8,
@@ -100,6 +103,7 @@ with DAG(
             task_id="film",
             model="gen4_turbo",
             prompt_image=KEYFRAME,
+            media_from=MEDIA_FROM,
             prompt_text=motion,
             ratio="1280:720",
             duration="{{ params.seconds }}",

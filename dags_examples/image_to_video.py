@@ -6,6 +6,9 @@ from airflow_runway.operators.runway import RunwayImageToVideoOperator
 from airflow_runway.sensors.runway import RunwayTaskSensor
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
+# Nothing that lies elsewhere is read, whatever a run is started with.
+MEDIA_FROM = ["s3://aws_default@bucket/", "file:///tmp/clips/"]
+
 with DAG(
     dag_id="image_to_video",
     schedule=None,
@@ -24,6 +27,7 @@ with DAG(
         task_id="submit",
         model="gen4_turbo",
         prompt_image="{{ params.image }}",
+        media_from=MEDIA_FROM,
         prompt_text="{{ params.prompt }}",
         ratio="1280:720",
         duration="{{ params.seconds }}",

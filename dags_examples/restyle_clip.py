@@ -12,6 +12,9 @@ from airflow_runway.operators.runway import RunwayProVideoToVideoOperator
 from airflow_runway.sensors.runway import RunwayTaskSensor
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
+# Nothing that lies elsewhere is read, whatever a run is started with.
+MEDIA_FROM = ["s3://aws_default@bucket/", "file:///tmp/clips/"]
+
 with DAG(
     dag_id="restyle_clip",
     schedule=None,
@@ -19,7 +22,7 @@ with DAG(
         "clip": Param(
             "https://example.com/clip.mp4",
             type="string",
-            title="Clip (https URL, or a path like file:///data/clip.mp4 or s3://aws_default@bucket/clip.mp4)",
+            title="Clip (https URL, or a path like file:///tmp/clips/clip.mp4 or s3://aws_default@bucket/clip.mp4)",
         ),
         "style": Param("Watercolour on rough paper", type="string", title="The new style"),
         "change": Param(0.5, type="number", minimum=0, maximum=1, title="How far the structure may change"),
@@ -36,6 +39,7 @@ with DAG(
         task_id="submit",
         model="gen4",
         video="{{ params.clip }}",
+        media_from=MEDIA_FROM,
         prompt="{{ params.style }}",
         structure_transformation="{{ params.change }}",
         seconds="{{ params.seconds }}",

@@ -17,7 +17,7 @@ from airflow_runway.hooks._uploads import Uploads
 from airflow_runway.hooks.runway import RunwayHook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_runway.core.models import CancelOutcome, Submission
     from airflow_runway.core.protocol.calls import Call, Exchange
@@ -37,10 +37,15 @@ class ReadOnlyHook(RunwayHook):
     """A :class:`~airflow_runway.hooks.runway.RunwayHook` that only reads.
 
     :param runway_conn_id: id of a connection of type ``runway``.
+    :param media_from: see there.
     """
 
-    def __init__(self, runway_conn_id: str = RunwayHook.default_conn_name) -> None:
-        super().__init__(runway_conn_id)
+    def __init__(
+        self,
+        runway_conn_id: str = RunwayHook.default_conn_name,
+        media_from: Sequence[str] | str | None = None,
+    ) -> None:
+        super().__init__(runway_conn_id, media_from)
         #: What was prepared last, for those who get no more than its body.
         self.prepared: RequestWithMedia | None = None
 
@@ -124,7 +129,7 @@ class ReadOnlyHook(RunwayHook):
 
     @cached_property
     def _media(self) -> RequestMedia:
-        media = RequestMedia(self)
+        media = RequestMedia(self, self.media_from)
         media.uploads = _NoUploads(self)
         return media
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_runway._probing.prober import Prober
 from airflow_runway.core.limits import LARGEST_INLINE, READ_ATTEMPTS, SMALLEST_UPLOAD
 from airflow_runway.core.media.checks import (
     check_address,
@@ -49,6 +50,7 @@ from airflow_runway.hooks._uploads import Uploads
 
 if TYPE_CHECKING:
     from airflow_runway.core.media.references import Place
+    from airflow_runway.hooks._media_from import MediaFrom
     from airflow_runway.hooks._ports import MediaHook
     from airflow_runway.hooks._stored_file import StoredFile
 
@@ -87,10 +89,13 @@ class RequestMedia:
     """Looks at the media of requests, and makes them ready.
 
     :param hook: the connection that the requests go to.
+    :param media_from: opens files.
     """
 
-    def __init__(self, hook: MediaHook) -> None:
+    def __init__(self, hook: MediaHook, media_from: MediaFrom) -> None:
         self._hook = hook
+        self._media_from = media_from
+        self._prober = Prober()
         self.uploads = Uploads(hook)
 
     @runway_errors()
@@ -122,7 +127,7 @@ class RequestMedia:
         if reference.source is Source.INLINE:
             warnings += check_inline(reference)
         elif reference.source is Source.STORAGE:
-            file = _stored_file.read(reference)
+            file = _stored_file.read(reference, self._media_from, self._prober)
             warnings += check_file(reference, file.facts)
         for warning in warnings:
             self._hook.log.warning("%s", warning)

@@ -1,25 +1,26 @@
-"""Files in the team's own storage, read through Airflow's ``ObjectStoragePath``: size, digest, type, pixels."""
+"""Files in the team's own storage, read where that is allowed: size, digest, type, pixels."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from airflow.sdk import ObjectStoragePath
-
+from airflow_runway._probing.prober import UnmeasuredError
 from airflow_runway.core.limits import LARGEST_INLINE, LARGEST_UPLOAD
 from airflow_runway.core.media.checks import File, file_refused, shown
 from airflow_runway.core.media.types import HEAD, family, sniff
-from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayMediaError, runway_errors
+from airflow_runway.hooks._media_from import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_runway.core.facts import CoreError
+    from airflow_runway._probing.prober import Prober
     from airflow_runway.core.media.references import Reference
+    from airflow_runway.hooks._media_from import MediaFrom
 
 _PIECE = 2**20
 
@@ -32,6 +33,8 @@ class StoredFile:
     facts: File
     #: Hexadecimal digest of the content.
     sha256: str
+    #: Opens it again.
+    media_from: MediaFrom = field(repr=False, compare=False)
     #: The content itself, where it is small enough to travel inside a request.
     content: bytes | None = field(repr=False, default=None)
 
@@ -49,7 +52,8 @@ class StoredFile:
             yield self.content
             return
         digest, size = hashlib.sha256(), 0
-        with _opened(self.reference) as file:
+        file, _ = self.media_from.opened(self.reference.uri, named(self.reference))
+        with file:
             for piece in _pieces(self.reference, file):
                 digest.update(piece)
                 size += len(piece)
@@ -58,32 +62,30 @@ class StoredFile:
                 yield piece
         if digest.hexdigest() != self.sha256:
             raise RunwayMediaError(
-                f"{self.reference.field} ({shown(self.reference)}) changed while it was being sent. No generation "
-                "was asked for and nothing was charged; a retry reads it anew."
+                f"{named(self.reference)} changed while it was being sent. No generation was asked for and nothing "
+                "was charged; a retry reads it anew."
             )
 
 
 @runway_errors()
-def read(reference: Reference) -> StoredFile:
+def read(reference: Reference, media_from: MediaFrom, prober: Prober) -> StoredFile:
     """Read a file once, to its end, in constant memory.
 
     :param reference: its place in storage, and the field that names it.
-    :raises RunwayMediaError: it cannot be read now.
+    :param media_from: opens it, if that is allowed.
+    :param prober: measures pictures.
+    :raises RunwayMediaError: it is not allowed, not there, or cannot be read now.
     :raises RunwayMediaRefusedError: it is larger than anything that can be sent, or no storage goes by that name.
     """
-    path = _path(reference)
-    try:
-        size = int(path.stat().st_size)
-    except (ValueError, ImportError) as error:
-        # Where the path itself does not tell (before Airflow 3.2).
-        raise _no_storage(reference, error) from None
-    except Exception as error:
-        raise _unreadable(reference, error) from None
-    if size > LARGEST_UPLOAD:
-        raise file_refused(reference, f"has {size} bytes; {LARGEST_UPLOAD} is the most that can be uploaded")
-    kept: bytearray | None = bytearray() if size <= LARGEST_INLINE else None
-    digest, count, head = hashlib.sha256(), 0, b""
-    with _opened(reference) as file:
+    file, size = media_from.opened(reference.uri, named(reference))
+    with file:
+        if size > LARGEST_UPLOAD:
+            raise file_refused(
+                reference, f"has {size} bytes; {LARGEST_UPLOAD} is the most that can be uploaded"
+            )
+        # What grows meanwhile is not kept beyond what may travel inside a request.
+        kept: list[bytes] | None = [] if size <= LARGEST_INLINE else None
+        digest, count, head = hashlib.sha256(), 0, b""
         for piece in _pieces(reference, file):
             if len(head) < HEAD:
                 head += piece[:HEAD]
@@ -93,36 +95,21 @@ def read(reference: Reference) -> StoredFile:
                 raise file_refused(
                     reference, f"has more than {LARGEST_UPLOAD} bytes, the most that can be uploaded"
                 )
-            if kept is not None:
-                kept += piece
-    content = bytes(kept) if kept is not None and count <= LARGEST_INLINE else None
+            kept = [*kept, piece] if kept is not None and count <= LARGEST_INLINE else None
+    content = b"".join(kept) if kept is not None else None
     media_type = sniff(head)
-    pixels = _pixels(reference, content) if media_type and family(media_type) == "image" else None
-    return StoredFile(reference, File(count, media_type, pixels), digest.hexdigest(), content)
+    facts = File(count, media_type)
+    if media_type and family(media_type) == "image":
+        facts = File(count, media_type, _pixels(reference, facts, content, media_from, prober))
+    return StoredFile(reference, facts, digest.hexdigest(), media_from, content)
 
 
-def _path(reference: Reference) -> ObjectStoragePath:
-    try:
-        return ObjectStoragePath(reference.uri)
-    except Exception as error:
-        raise _no_storage(reference, error) from None
+def named(reference: Reference) -> str:
+    """A file as errors begin with it: its field and its place.
 
-
-def _no_storage(reference: Reference, error: Exception) -> CoreError:
-    return file_refused(
-        reference,
-        f"cannot be opened: {type(error).__name__}: {redact(error, limit=160)}. Is the provider of that storage "
-        "installed",
-    )
-
-
-def _opened(reference: Reference) -> BinaryIO:
-    path = _path(reference)
-    try:
-        opened: BinaryIO = path.open("rb")
-    except Exception as error:
-        raise _unreadable(reference, error) from None
-    return opened
+    :param reference: the reference.
+    """
+    return f"{reference.field} ({shown(reference)})"
 
 
 def _pieces(reference: Reference, file: BinaryIO) -> Iterator[bytes]:
@@ -130,29 +117,21 @@ def _pieces(reference: Reference, file: BinaryIO) -> Iterator[bytes]:
         try:
             piece = file.read(_PIECE)
         except Exception as error:
-            raise _unreadable(reference, error) from None
+            raise unreadable(named(reference), error) from None
         if not piece:
             return
         yield piece
 
 
-def _pixels(reference: Reference, content: bytes | None) -> tuple[int, int] | None:
-    """Width and height, if Pillow is there and can tell; only the header is decoded."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return None
-    try:
-        source: Any = io.BytesIO(content) if content is not None else _opened(reference)
-        with source, Image.open(source) as image:
-            return int(image.width), int(image.height)
-    except Exception:
-        # A header that Pillow cannot read is the server's to judge.
-        return None
-
-
-def _unreadable(reference: Reference, error: Exception) -> RunwayMediaError:
-    return RunwayMediaError(
-        f"{reference.field} ({shown(reference)}) could not be read: {type(error).__name__}: "
-        f"{redact(error, limit=160)}. Nothing was sent and nothing was charged; a retry reads it again."
+def _pixels(
+    reference: Reference, facts: File, content: bytes | None, media_from: MediaFrom, prober: Prober
+) -> tuple[int, int] | None:
+    """Width and height, if Pillow is there and can tell; what it cannot read is the server's to judge."""
+    again = (
+        io.BytesIO(content) if content is not None else media_from.opened(reference.uri, named(reference))[0]
     )
+    with again, contextlib.suppress(UnmeasuredError):
+        found = prober.measure(again, facts.size, facts.media_type or "")
+        if (width := found.get("width")) and (height := found.get("height")):
+            return width, height
+    return None

@@ -18,11 +18,12 @@ from airflow_runway.core.protocol.routers import read_router_requests
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _create
 from airflow_runway.hooks._connection import ConnectionHook
+from airflow_runway.hooks._media_from import MediaFrom
 from airflow_runway.hooks._request_media import RequestMedia, is_path
 from airflow_runway.hooks._retries import LONGEST_PAUSE_IN_WORKER, SUBMIT_ATTEMPTS, reread, resend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission
     from airflow_runway.core.protocol.calls import Call, Exchange
@@ -36,6 +37,9 @@ class RunwayHook(ConnectionHook):
     """Talks to Runway, or to a gateway that resells it, over one Airflow connection.
 
     :param runway_conn_id: id of a connection of type ``runway``.
+    :param media_from: prefixes below which files of a request must lie, e.g. ``["s3://aws_default@briefs/",
+        "file:///srv/keyframes/"]``; within ``[runway] media_from``, if that is configured. Without either, files on
+        object storage may be read, and local ones may not.
     """
 
     conn_name_attr = "runway_conn_id"
@@ -43,8 +47,11 @@ class RunwayHook(ConnectionHook):
     conn_type = "runway"
     hook_name = "Runway"
 
-    def __init__(self, runway_conn_id: str = default_conn_name) -> None:
+    def __init__(
+        self, runway_conn_id: str = default_conn_name, media_from: Sequence[str] | str | None = None
+    ) -> None:
         super().__init__(runway_conn_id)
+        self.media_from = MediaFrom(media_from)
         self._known_at: dict[str, Endpoint] = {}
         #: Pause between tries of a submission that was not taken; tests put ``wait_none`` here.
         self.pause_between_tries: Callable[[tenacity.RetryCallState], float] = (
@@ -277,7 +284,7 @@ class RunwayHook(ConnectionHook):
 
     @cached_property
     def _media(self) -> RequestMedia:
-        return RequestMedia(self)
+        return RequestMedia(self, self.media_from)
 
 
 def _submission(settings: ConnectionSettings, route: str, payload: Mapping[str, Any]) -> Exchange[Submission]:

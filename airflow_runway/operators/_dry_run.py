@@ -123,7 +123,7 @@ def read_only(operator: RunwayOperatorBase, context: Context) -> tuple[ReadOnlyH
     """
     from airflow_runway.hooks._read_only import ReadOnlyHook
 
-    hook = ReadOnlyHook(operator.runway_conn_id)
+    hook = ReadOnlyHook(operator.runway_conn_id, operator.media_from)
     operator.hook = hook
     safe = dict(context)
     safe["ti"] = safe["task_instance"] = _AfterAClear(context["ti"])

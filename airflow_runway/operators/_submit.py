@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
-from airflow_runway._base_operator import one_of, seconds
+from airflow_runway._base_operator import checked_prefixes, one_of, seconds
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.submission import Policy, Record
 from airflow_runway.core.limits import DEFAULT_INTERVAL, EVIDENCE_WINDOW
@@ -101,6 +101,9 @@ class RunwaySubmitOperator(BudgetedSubmission):
         Either needs a journal folder. Room is reserved before anything is sent: the dearest price that was told for
         the like, else ``max_credits``; without that the first of its kind goes alone, and is cancelled at once if it
         is too dear. What was lost stays reserved. Where no room is left: ``RunwayBudgetError``, and nothing is sent.
+    :param media_from: prefixes below which the files of the request must lie, e.g. ``["s3://aws_default@briefs/",
+        "file:///srv/keyframes/"]``; not templated. It narrows ``[runway] media_from``; without either, files on
+        object storage may be read, and local ones may not. What lies elsewhere is ``RunwayMediaError``.
     :param dry_run: do all that is free, say in the log and in XCom ``runway_dry_run`` what would be sent and what it
         would cost, as far as anybody knows, and end as skipped, downstream tasks too; templated, e.g.
         ``"{{ params.dry_run }}"``. See ``airflow_runway.operators._dry_run``. A wait that had begun goes on.
@@ -130,6 +133,7 @@ class RunwaySubmitOperator(BudgetedSubmission):
         max_credits: float | None = None,
         max_credits_per_task: float | None = None,
         max_credits_per_run: float | None = None,
+        media_from: Sequence[str] | str | None = None,
         dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -151,6 +155,7 @@ class RunwaySubmitOperator(BudgetedSubmission):
         self.max_credits = most_credits("max_credits", max_credits)
         self.max_credits_per_task = most_credits("max_credits_per_task", max_credits_per_task)
         self.max_credits_per_run = most_credits("max_credits_per_run", max_credits_per_run)
+        self.media_from = checked_prefixes(media_from)
         #: Not ``dry_run``, which is a method of Airflow's.
         self.is_dry_run = checked_flag(dry_run)
 

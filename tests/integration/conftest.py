@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -28,13 +27,25 @@ def emulator(running_emulator):
     return running_emulator
 
 
+def _reading_here(dag, folder):
+    """A Dag whose examples of folders and buckets are those of the tests."""
+    here = {
+        "file:///tmp/clips/": f"file://{folder}/",
+        "file:///tmp/campaign/": f"file://{folder}/",
+        "s3://aws_default@bucket/": "s3://aws_moto@",
+    }
+    for there, ours in here.items():
+        dag = dag.replace(f'"{there}"', f'"{ours}"')
+    return dag
+
+
 @pytest.fixture(scope="session")
 def airflow(running_emulator, tmp_path_factory):
     """api-server, scheduler with LocalExecutor, dag-processor and triggerer on SQLite."""
     dags = tmp_path_factory.mktemp("dags")
     for folder in (example_dags(), Path(__file__).parent / "dags"):
         for file in folder.glob("*.py"):
-            shutil.copy(file, dags)
+            (dags / file.name).write_text(_reading_here(file.read_text(), tmp_path_factory.getbasetemp()))
     home = tmp_path_factory.mktemp("airflow")
     connections = {
         "runway_default": connection_to(running_emulator),

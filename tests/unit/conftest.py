@@ -15,6 +15,11 @@ from airflow_runway.operators._stopping import StopSignal
 settings.register_profile("thorough", max_examples=2_000)
 
 
+@pytest.fixture(autouse=True)
+def media_may_lie_in_temporary_folders(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("AIRFLOW__RUNWAY__MEDIA_FROM", f"file://{tmp_path_factory.getbasetemp()}")
+
+
 @pytest.fixture
 def gateway_server():
     server = ScriptedGateway()

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_runway._base_operator import one_of, seconds, whole_number
+from airflow_runway._base_operator import checked_prefixes, one_of, seconds, whole_number
 from airflow_runway.core.limits import (
     DEFAULT_INTERVAL,
 )
@@ -96,6 +96,8 @@ class RunwayBatchOperator(StoppableBatch):
     :param cancel_on_timeout: cancel what is unfinished at the deadline.
     :param cancel_on_kill: cancel what is unfinished when somebody ends the task, which Airflow is asked; what a pod's
         eviction or a deployment interrupts runs on, and a retry waits for it.
+    :param media_from: as in :class:`~airflow_runway.operators.runway.RunwaySubmitOperator`, for the media of every
+        item and for the file of ``requests``.
     :param dry_run: as in :class:`~airflow_runway.operators.runway.RunwaySubmitOperator`, for the whole list.
     :returns: ``{"total", "succeeded", "failed", "moderated", "lost_answers", "unfinished", "not_submitted",
         "credits", "manifest"}``, numbers but for the last; the parts add up to the total. Where requests have left
@@ -132,6 +134,7 @@ class RunwayBatchOperator(StoppableBatch):
         timeout: timedelta | float = timedelta(days=1),
         cancel_on_timeout: bool = True,
         cancel_on_kill: bool = True,
+        media_from: Sequence[str] | str | None = None,
         dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -158,6 +161,7 @@ class RunwayBatchOperator(StoppableBatch):
         self.timeout = seconds("timeout", timeout)
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
+        self.media_from = checked_prefixes(media_from)
         self.is_dry_run = checked_flag(dry_run)
         self._phase = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import ObjectStoragePath
 
@@ -13,11 +13,14 @@ from airflow_runway.core.facts import CoreError
 from airflow_runway.core.journal.pin import named
 from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.redaction import redact
-from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError
+from airflow_runway.exceptions import RunwayConfigurationError
+from airflow_runway.hooks._media_from import unreadable
 from airflow_runway.hooks._request_media import is_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_runway.hooks._media_from import MediaFrom
 
 #: Bytes of one line: a body with inline media may be large.
 _LONGEST_LINE = 64 * 2**20
@@ -37,16 +40,17 @@ class Request:
     name: str = ""
 
 
-def read_requests(given: object, item_key: str | None = None) -> list[Request]:
+def read_requests(given: object, media_from: MediaFrom, item_key: str | None = None) -> list[Request]:
     """The entries of a list.
 
     :param given: JSON bodies, or the URL of a JSON-lines file.
+    :param media_from: opens the file.
     :param item_key: the member of each body that is its stable key; it is taken out of the body.
     :raises RunwayConfigurationError: it is neither, or empty, or keys are missing or not unique; nothing was sent.
-    :raises RunwayMediaError: the file cannot be read now; nothing was sent.
+    :raises RunwayMediaError: the file is not allowed, not there, or cannot be read now; nothing was sent.
     """
     if isinstance(given, str | ObjectStoragePath):
-        requests = [_parsed(index, line) for index, line in enumerate(_lines(given))]
+        requests = [_parsed(index, line) for index, line in enumerate(_lines(str(given), media_from))]
     elif isinstance(given, Iterable) and not isinstance(given, Mapping | bytes):
         requests = [_checked(index, entry) for index, entry in enumerate(given)]
     else:
@@ -103,14 +107,17 @@ def _parsed(index: int, line: bytes) -> Request:
         return Request(index, None, f"Line {index + 1} that is not empty is not JSON.")
 
 
-def _lines(given: str | ObjectStoragePath) -> Iterator[bytes]:
+def _lines(uri: str, media_from: MediaFrom) -> Iterator[bytes]:
+    what = f"The list of requests ({redact(uri, limit=200)})"
+    file, _ = media_from.opened(uri, what)
+    with file:
+        while line := _next_line(file, what):
+            if line.strip():
+                yield line
+
+
+def _next_line(file: BinaryIO, what: str) -> bytes:
     try:
-        with ObjectStoragePath(given).open("rb") as file:
-            while line := file.readline(_LONGEST_LINE):
-                if line.strip():
-                    yield line
+        return file.readline(_LONGEST_LINE)
     except Exception as error:
-        raise RunwayMediaError(
-            f"The list of requests ({redact(given, limit=200)}) could not be read: {type(error).__name__}: "
-            f"{redact(error, limit=160)}. Nothing was sent and nothing was charged; a retry reads it again."
-        ) from None
+        raise unreadable(what, error) from None

@@ -113,7 +113,7 @@ class BatchSteps(RunwayOperatorBase):
     def _requests(self) -> list[Request]:
         from airflow_runway.operators._batch.requests import read_requests
 
-        return read_requests(self.requests, self.item_key)
+        return read_requests(self.requests, self.hook.media_from, self.item_key)
 
     def _find_bodies(self, phase: BatchPhase) -> None:
         """The list as it is now, as far as it is there: what is recorded needs none."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_runway._probing.prober import UnmeasuredError
 from airflow_runway.core.saving.manifest import Measures, file_entry
 from airflow_runway.exceptions import RunwayTransferError, runway_errors
 from airflow_runway.transfers._saving.download import AlreadyThereError, Download, media_type_of
-from airflow_runway.transfers._saving.probe import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_runway._probing.prober import Prober
     from airflow_runway.core.models import RunwayTask
     from airflow_runway.core.saving.manifest import FileEntry
     from airflow_runway.core.saving.naming import FileName
@@ -40,6 +41,8 @@ class OutputJob:
     wait: Callable[[int], None]
     #: A larger file is refused.
     max_bytes: int
+    #: Finds out width, height and duration.
+    prober: Prober
     log: Log
 
 
@@ -72,14 +75,20 @@ class _Output:
         ).run()
         path = str(job.destination.path(self._name))
         job.log.info("%s: %s, %d bytes.", self._what, path, size)
-        return file_entry(job.index, path, size, sha256, self._media_type, self._measures())
+        return file_entry(job.index, path, size, sha256, self._media_type, self._measures(size))
 
-    def _measures(self) -> Measures:
+    def _measures(self, size: int) -> Measures:
+        """A file that cannot be measured is none the worse for it."""
+        why: object
         try:
             with self._job.destination.reading(self._name) as file:
-                return measure(file, self._media_type)
-        except Exception:
-            return {}  # a file that cannot be measured is none the worse for it
+                return self._job.prober.measure(file, size, self._media_type)
+        except UnmeasuredError as unmeasured:
+            why = unmeasured
+        except Exception as error:
+            why = f"it could not be read again ({type(error).__name__})"
+        self._job.log.warning("%s is saved without width and duration: %s.", self._what, why)
+        return {}
 
     def _link(self, dead: bool) -> str:
         task = self._job.read(dead)

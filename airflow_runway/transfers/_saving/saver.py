@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_runway._probing.prober import Prober
 from airflow_runway.core.limits import READ_ATTEMPTS
 from airflow_runway.core.media.types import EXTENSIONS
 from airflow_runway.core.models import TaskStatus
@@ -87,6 +88,7 @@ class Saver:
         self._local = threading.local()
         self._fetchers: list[Fetcher] = []
         self._stopped = threading.Event()
+        self._prober = Prober()
 
     def stop(self) -> None:
         """Let all threads end soon, leaving no half file."""
@@ -108,6 +110,7 @@ class Saver:
                 _run_all(pool, [partial(self._finish, one) for one in outcomes])
             finally:
                 self._stopped.set()
+                self._prober.close()
                 pool.shutdown(cancel_futures=True)
                 for fetcher in self._fetchers:
                     fetcher.close()
@@ -171,6 +174,7 @@ class Saver:
                     read=lambda dead: self._read(outcome) if dead else outcome.task,
                     wait=self._wait,
                     max_bytes=self._options.max_bytes,
+                    prober=self._prober,
                     log=self._log,
                 )
             )

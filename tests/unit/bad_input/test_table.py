@@ -247,6 +247,27 @@ class TestWhatTheParserSees:
         with pytest.raises(ValueError, match=name):
             RunwayToObjectStorageOperator(task_id="t", **SAVE, **{name: value})
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "keyframes",
+            "{{ x }}",
+            5,
+            True,
+            {"a": 1},
+            b"/x",
+            object(),
+            WithoutText(),
+            [None],
+            nested(3_000),
+            IN_ITSELF,
+        ],
+    )
+    def test_prefixes_of_media(self, value):
+        for kind, fields in ((RunwaySubmitOperator, SUBMIT), (RunwayBatchOperator, BATCH)):
+            with pytest.raises(ValueError, match=r"^media_from must be prefixes"):
+                kind(task_id="t", **fields, media_from=value)
+
     @pytest.mark.parametrize("value", ["maybe", 5, None, [], {}, b"fail"])
     @pytest.mark.parametrize("name", ["on_ambiguous_submit", "on_clear"])
     def test_words(self, name, value):

@@ -11,9 +11,11 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from PIL import Image
 
+from airflow_runway._probing.prober import Prober
 from airflow_runway.core.media.references import Reference
 from airflow_runway.core.protocol.calls import UploadSlot
 from airflow_runway.exceptions import RunwayMediaError, RunwayMediaRefusedError
+from airflow_runway.hooks._media_from import MediaFrom
 from airflow_runway.hooks._stored_file import read
 from airflow_runway.hooks._uploads import Form
 from airflow_runway.hooks.runway import RunwayHook
@@ -176,8 +178,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("uri", "error", "says"),
         [
-            ("file:///nowhere/a.png", RunwayMediaError, "could not be read: FileNotFoundError"),
-            ("nothing-known://b/a.png", RunwayMediaRefusedError, "Is the provider of that storage installed"),
+            ("file:///nowhere/a.png", RunwayMediaError, "cannot be had: it is not below"),
             ("a.png", RunwayMediaRefusedError, "no media reference"),
         ],
     )
@@ -242,7 +243,10 @@ def test_the_form_is_streamed(tmp_path):
     with path.open("wb") as file:
         file.write(b"\0\0\0\x18ftypisom")
         file.truncate(20 * 2**20)
-    form = Form({"key": "k", "policy": 'a"b'}, read(Reference(str(path), "video", ("videoUri",))))
+    form = Form(
+        {"key": "k", "policy": 'a"b'},
+        read(Reference(str(path), "video", ("videoUri",)), MediaFrom(str(tmp_path)), Prober()),
+    )
     largest, total = 0, 0
     while piece := form.read(16_384):
         largest, total = max(largest, len(piece)), total + len(piece)

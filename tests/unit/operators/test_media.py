@@ -95,7 +95,7 @@ class TestAFileThatIsGone:
         one.run()
         one.clear()
         keyframe.unlink()
-        with pytest.raises(RunwayMediaError, match="could not be read"):
+        with pytest.raises(RunwayMediaError, match="cannot be had"):
             one.run()
         assert one.gateway.posts == 1
         assert one.gateway.deleted == []
@@ -124,3 +124,32 @@ def test_a_file_that_would_be_refused_cancels_nothing(tries, keyframe, tmp_path)
         one.run(payload=request_with(tmp_path / "page.png"))
     assert one.gateway.deleted == []
     assert one.record["runway_task_id"] == "t1"
+
+
+class TestWhatMayBeRead:
+    @pytest.fixture(autouse=True)
+    def nothing_is_configured(self, monkeypatch):
+        monkeypatch.delenv("AIRFLOW__RUNWAY__MEDIA_FROM")
+
+    @pytest.mark.parametrize("fields", [{}, {"dry_run": True}, {"on_clear": "regenerate"}])
+    def test_a_file_that_nobody_allowed_is_not_sent(self, tries, keyframe, fields):
+        for prefixes in (None, [], ["s3://aws_default@briefs/"], [f"{keyframe.parent}/elsewhere"]):
+            one = tries(payload=request_with(keyframe), media_from=prefixes)
+            with pytest.raises(RunwayMediaError, match=r"promptImage \(.*keyframe.png\) cannot be had"):
+                one.run(**fields)
+            assert one.store.values == {}
+            assert one.gateway.posts == 0
+
+    def test_one_below_a_prefix_is(self, tries, keyframe):
+        assert tries(payload=request_with(keyframe), media_from=[str(keyframe.parent)]).run() == "t1"
+
+    def test_the_prefixes_are_no_template(self, tries):
+        operator = tries(media_from="/srv").operator()
+        assert "media_from" not in operator.template_fields
+        assert operator.media_from == ("/srv",)
+
+    def test_a_paid_generation_is_picked_up_though_the_prefix_is_gone(self, tries, keyframe):
+        one = tries(payload=request_with(keyframe), media_from=[str(keyframe.parent)])
+        assert one.run() == "t1"
+        assert one.run(media_from=[]) == "t1"
+        assert one.gateway.posts == 1

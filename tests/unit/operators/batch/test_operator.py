@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from PIL import Image
 from unit.operators.batch_tries import moderating, prompts
 from unit.scripted import KEY
 
@@ -69,8 +70,19 @@ class TestAWholeBatch:
             one.begin()
 
     def test_a_list_that_cannot_be_read_now(self, batch):
-        with pytest.raises(RunwayMediaError, match="could not be read"):
+        with pytest.raises(RunwayMediaError, match="cannot be had"):
             batch(requests="file:///nowhere/requests.jsonl").begin()
+
+    def test_an_item_whose_file_nobody_allowed_fails_alone(self, batch, tmp_path, monkeypatch):
+        monkeypatch.delenv("AIRFLOW__RUNWAY__MEDIA_FROM")
+        Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+        body = {"promptImage": str(tmp_path / "a.png")}
+        one = batch(requests=[body, {"promptText": "x"}])
+        one.begin()
+        assert one.gateway.posts == 1
+        other = batch(requests=[body, {"promptText": "x"}], media_from=f"file://{tmp_path}")
+        other.begin()
+        assert other.gateway.posts == 2
 
     def test_it_needs_a_store(self, batch):
         one = batch()

@@ -9,10 +9,14 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError
+from airflow_runway.hooks._media_from import MediaFrom
 from airflow_runway.operators._batch import requests as module
-from airflow_runway.operators._batch.requests import read_requests
 
 BODY = {"model": "gen4.5", "promptText": "x"}
+
+
+def read_requests(given, prefixes=None):
+    return module.read_requests(given, MediaFrom(prefixes))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +84,15 @@ def test_what_is_no_list_or_empty_costs_nothing(given):
 
 
 def test_a_file_that_cannot_be_read_now_may_be_read_later():
-    with pytest.raises(RunwayMediaError, match="a retry reads it again"):
+    with pytest.raises(RunwayMediaError, match=r"^The list of requests .*cannot be had.*a retry looks again"):
         read_requests("file:///nowhere/list.jsonl")
+
+
+def test_a_file_elsewhere_is_not_read(tmp_path):
+    (tmp_path / "list.jsonl").write_bytes(json.dumps(BODY).encode())
+    assert len(read_requests(f"file://{tmp_path}/list.jsonl", [str(tmp_path)])) == 1
+    with pytest.raises(RunwayMediaError, match=r"cannot be had.*Nothing was sent"):
+        read_requests(f"file://{tmp_path}/list.jsonl", [str(tmp_path / "elsewhere")])
 
 
 def test_a_signed_address_does_not_stand_in_the_error():

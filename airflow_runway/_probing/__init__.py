@@ -1,0 +1,1 @@
+"""Strangers' files are looked into here, in a process of its own that has nothing: no connection, no environment."""

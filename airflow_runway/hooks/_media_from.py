@@ -1,0 +1,150 @@
+"""Files of the team's own, opened where it is allowed: see :mod:`airflow_runway.core.media.places` for the rule.
+
+A local file is judged where its path really leads, and then opened step by step from the root without following a
+link, so that nobody exchanges a folder in between. Only regular files are read, and opening waits for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_runway.core.media.places import AllowedPlaces, Place, not_had, place_of, read_prefixes
+from airflow_runway.core.redaction import redact
+from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError, RunwayMediaRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: On Linux a folder that may only be passed through can be stepped into; elsewhere it must be readable.
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+#: What tells whether a file is there, and whether it could be read.
+_TELLING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+
+class MediaFrom:
+    """Opens what the configuration and the author of a task allow.
+
+    :param prefixes: the author's argument ``media_from``; ``None`` = none was given.
+    """
+
+    def __init__(self, prefixes: Sequence[str] | str | None = None) -> None:
+        self._prefixes = prefixes
+
+    @cached_property
+    def allowed(self) -> AllowedPlaces:
+        """The lists that count.
+
+        :raises RunwayConfigurationError: one of them is wrong; nothing was sent.
+        """
+        from airflow.configuration import conf
+
+        configured = str(conf.get("runway", "media_from", fallback="") or "").strip()
+        given = {"[runway] media_from": configured or None, "media_from": self._prefixes}
+        try:
+            return AllowedPlaces(
+                tuple(read_prefixes(name, value) for name, value in given.items() if value is not None)
+            )
+        except ValueError as error:
+            raise RunwayConfigurationError(f"{redact(error)}. Nothing was sent.") from None
+
+    def opened(self, uri: str, what: str) -> tuple[BinaryIO, int]:
+        """A file, opened for reading, and its size in bytes.
+
+        :param uri: a URL of ``ObjectStoragePath``, or an absolute local path.
+        :param what: the file as errors begin with it.
+        :raises RunwayMediaError: it is not allowed, not there, or cannot be read now; nothing was sent.
+        :raises RunwayMediaRefusedError: no storage goes by that name.
+        """
+        place = place_of(uri)
+        try:
+            if place is None:
+                raise PermissionError
+            return self._local(place) if place.is_local else self._remote(uri, place, what)
+        except _TELLING:
+            raise RunwayMediaError(f"{not_had(what)}.") from None
+        except (RunwayMediaError, RunwayConfigurationError):
+            raise
+        except Exception as error:
+            raise unreadable(what, error) from None
+
+    def _local(self, place: Place) -> tuple[BinaryIO, int]:
+        try:
+            real = os.path.realpath(place.path, strict=True)
+            if not self.allowed.lists or not all(_is_below(real, each) for each in self.allowed.local):
+                raise PermissionError
+            descriptor = _stepped_to(real)
+        except (OSError, ValueError):
+            raise PermissionError from None
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise PermissionError
+        return open(descriptor, "rb"), found.st_size
+
+    def _remote(self, uri: str, place: Place, what: str) -> tuple[BinaryIO, int]:
+        if not self.allowed.admits(place):
+            raise PermissionError
+        try:
+            path: Any = ObjectStoragePath(uri)
+            filesystem = path.fs
+        except Exception as error:
+            raise _no_storage(what, error) from None
+        if "file" in _protocols(filesystem):
+            raise PermissionError
+        try:
+            size = int(path.stat().st_size)
+            file: BinaryIO = path.open("rb")
+        except (ValueError, ImportError) as error:
+            # Where the path itself does not tell (before Airflow 3.2).
+            raise _no_storage(what, error) from None
+        return file, size
+
+
+def _protocols(filesystem: object) -> Sequence[str]:
+    """What a filesystem of fsspec calls itself: one name, or several."""
+    names = getattr(filesystem, "protocol", ())
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _is_below(real: str, prefixes: Sequence[str]) -> bool:
+    return any(Path(real).is_relative_to(os.path.realpath(prefix)) for prefix in prefixes)
+
+
+def _stepped_to(real: str) -> int:
+    """Open a path in which nothing is a link; descriptors of the way there are closed."""
+    *folders, name = Path(real).parts[1:]
+    at = os.open("/", _STEP)
+    try:
+        for folder in folders:
+            below = os.open(folder, _STEP, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(name, _FILE, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def _no_storage(what: str, error: Exception) -> RunwayMediaRefusedError:
+    return RunwayMediaRefusedError(
+        f"{what} cannot be opened: {type(error).__name__}: {redact(error, limit=160)}. Is the provider of that "
+        "storage installed? Nothing was sent and nothing was charged."
+    )
+
+
+def unreadable(what: str, error: Exception) -> RunwayMediaError:
+    """The error for a storage that does not answer now.
+
+    :param what: the file as errors begin with it.
+    :param error: what its library raised.
+    """
+    return RunwayMediaError(
+        f"{what} could not be read: {type(error).__name__}: {redact(error, limit=160)}. Nothing was sent and nothing "
+        "was charged; a retry reads it again."
+    )
