@@ -5,7 +5,11 @@ Signatures are those of the formats' own specifications (ISO base media, RIFF, E
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+from airflow_runway.core.media.iso_media import iso_media
+from airflow_runway.core.media.mpeg_audio import mpeg_audio
 
 #: Bytes from the beginning of a file that are enough for :func:`sniff`.
 HEAD: Final = 4096
@@ -35,69 +39,53 @@ EXTENSIONS: Final = {
     "audio/aiff": ".aiff",
 }
 
-_BEGINNINGS = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-    (b"\x76\x2f\x31\x01", "image/x-exr"),
-    (b"fLaC", "audio/flac"),
-    (b"ID3", "audio/mpeg"),
-)
-_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
-_IFF = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
-#: Major brands of ISO base media files that are no MP4 video.
-_BRANDS = {
-    b"qt  ": "video/quicktime",
-    b"M4A ": "audio/mp4",
-    b"M4B ": "audio/mp4",
-    b"avif": "image/avif",
-    b"avis": "image/avif",
-    b"heic": "image/heic",
-    b"heix": "image/heic",
-    b"mif1": "image/heic",
-}
-#: First boxes of QuickTime files from before ``ftyp``.
-_OLD_QUICKTIME = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip"})
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def sniff(head: bytes) -> str | None:
     """The media type of a file, ``None`` if it begins like none that we know.
 
+    Not the first four bytes count but the structure behind them. No text passes, whatever it begins with: each of
+    these formats has bytes within its header that no text has.
+
     :param head: its first bytes, :data:`HEAD` of them where it has so many.
     """
-    for beginning, media_type in _BEGINNINGS:
-        if head.startswith(beginning):
-            return media_type
-    container = head[:4]
-    if container == b"RIFF":
-        return _RIFF.get(head[8:12])
-    if container == b"FORM":
-        return _IFF.get(head[8:12])
-    if container == b"\x1a\x45\xdf\xa3":
-        return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
-    if container == b"OggS":
-        return "video/ogg" if b"theora" in head[:64] else "audio/ogg"
-    return _iso_media(head) or _bare_audio(head)
-
-
-def _iso_media(head: bytes) -> str | None:
-    box = head[4:8]
-    if box == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
-    return "video/quicktime" if box in _OLD_QUICKTIME else None
-
-
-def _bare_audio(head: bytes) -> str | None:
-    """MPEG audio without a tag: eleven bits of sync, then version and layer (layer 0 is AAC's)."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+    if not _CONTROL.search(head) or head.startswith(_BYTE_ORDER_MARKS):
         return None
-    version, layer = (head[1] >> 3) & 3, (head[1] >> 1) & 3
-    if layer == 0:
-        return "audio/aac" if head[1] & 0xF6 == 0xF0 else None
-    bit_rate, sampling = head[2] >> 4, (head[2] >> 2) & 3
-    return "audio/mpeg" if version != 1 and bit_rate not in {0, 15} and sampling != 3 else None
+    return _by_signature(head) or iso_media(head) or mpeg_audio(head)
+
+
+#: Of texts in UTF-16 and UTF-32, which have zeros.
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+#: A chunk's name in RIFF and IFF. Its length, like other numbers here, has a highest byte that no letter has.
+_NAME = rb"[A-Za-z0-9 _]{4}"
+_SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), media_type)
+    for pattern, media_type in (
+        (rb"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", "image/png"),
+        (rb"\xff\xd8\xff[\xc0-\xcf\xda-\xfe]", "image/jpeg"),
+        (rb"GIF8[79]a(?!\x00\x00)..(?!\x00\x00)..", "image/gif"),
+        (
+            rb"II\*\x00(?![\x00-\x07]\x00\x00)...[\x00-\x1f]|MM\x00\*(?!\x00\x00\x00[\x00-\x07])[\x00-\x1f]",
+            "image/tiff",
+        ),
+        (rb"\x76\x2f\x31\x01\x02.\x00\x00", "image/x-exr"),
+        (rb"fLaC[\x00\x80]\x00\x00\x22", "audio/flac"),
+        (rb"RIFF....WEBPVP8[ LX]", "image/webp"),
+        (rb"RIFF....WAVE" + _NAME + rb"...[\x00-\x1f]", "audio/wav"),
+        (rb"RIFF....AVI (LIST|JUNK)", "video/x-msvideo"),
+        (rb"FORM....AIF[FC]" + _NAME + rb"[\x00-\x1f]", "audio/aiff"),
+        (rb"\x1a\x45\xdf\xa3.{0,56}\x42\x82.{1,8}?webm", "video/webm"),
+        (rb"\x1a\x45\xdf\xa3.{0,56}\x42\x82.{1,8}?matroska", "video/x-matroska"),
+        # The first page of a stream, of the format's only version.
+        (rb"OggS\x00[\x02\x06].{0,100}theora", "video/ogg"),
+        (rb"OggS\x00[\x02\x06]", "audio/ogg"),
+    )
+)
+
+
+def _by_signature(head: bytes) -> str | None:
+    return next((media_type for pattern, media_type in _SIGNATURES if pattern.match(head)), None)
 
 
 def family(media_type: str) -> str:

@@ -10,12 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import heads
 import pytest
 from benchmarks.origin import origin
 from integration.support import KEY
 
 SIZE = 24 * 2**20
-CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * (SIZE // 256)
+CLIP = heads.MP4 + bytes(range(256)) * (SIZE // 256)
 
 
 def worker(address, storage, home):

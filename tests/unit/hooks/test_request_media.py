@@ -7,6 +7,7 @@ import io
 import os
 from pathlib import Path
 
+import heads
 import pytest
 from airflow.sdk import ObjectStoragePath
 from PIL import Image
@@ -241,7 +242,7 @@ class TestIdentity:
 def test_the_form_is_streamed(tmp_path):
     path = tmp_path / "a.mp4"
     with path.open("wb") as file:
-        file.write(b"\0\0\0\x18ftypisom")
+        file.write(heads.MP4)
         file.truncate(20 * 2**20)
     form = Form(
         {"key": "k", "policy": 'a"b'},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import heads
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 from unit.operators.memory import MemoryTaskInstance
@@ -22,7 +23,7 @@ from airflow_runway.operators.runway import RunwayImageToVideoOperator, RunwayPr
 from airflow_runway.sensors.runway import RunwayTaskSensor
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(2_000)
+PNG = heads.PNG + bytes(2_000)
 
 
 def look(one, **fields):
@@ -155,13 +156,13 @@ class TestWhatItSays:
     def test_files_are_read_and_not_uploaded(self, tries, tmp_path):
         small, large = tmp_path / "a.png", tmp_path / "b.png"
         small.write_bytes(PNG)
-        large.write_bytes(PNG[:16] + bytes(6 * 2**20))
+        large.write_bytes(heads.PNG + bytes(6 * 2**20))
         one = tries()
         found = look(
             one, payload={**PAYLOAD, "promptImage": str(small), "referenceImages": [{"uri": str(large)}]}
         )
-        assert found["fields"]["promptImage"] == f"{small}, image/png, 2008 bytes, inside the request"
-        assert found["fields"]["referenceImages[0].uri"].endswith(f"{6 * 2**20 + 16} bytes, as an upload")
+        assert found["fields"]["promptImage"] == f"{small}, image/png, 2029 bytes, inside the request"
+        assert found["fields"]["referenceImages[0].uri"].endswith(f"{6 * 2**20 + 29} bytes, as an upload")
         assert one.gateway.posts == 0
 
     def test_a_fresh_link_is_made_sure_of_and_not_shown(self, tries):
@@ -305,7 +306,7 @@ class TestDownstream:
 @pytest.mark.filterwarnings("ignore:This Airflow has no")
 def test_the_emulator_sees_reads_and_nothing_else(runway_emulator, context, tmp_path):
     large = tmp_path / "a.png"
-    large.write_bytes(PNG[:16] + bytes(6 * 2**20))
+    large.write_bytes(heads.PNG + bytes(6 * 2**20))
     operator = RunwayImageToVideoOperator(
         task_id="task", model="gen4_turbo", prompt_image=str(large), ratio="1280:720", dry_run=True
     )

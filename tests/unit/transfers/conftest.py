@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
+import heads
 import pytest
 from unit.scripted import Scripted
 
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
-CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 20
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+CLIP = heads.MP4 + bytes(range(256)) * 20
+PNG = heads.PNG + bytes(range(256)) * 20
 MP4 = {"Content-Type": "video/mp4"}
 GOOD = Scripted(200, CLIP, MP4)
 #: An error page that comes as a success.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import heads
 import pytest
 from unit.core.raising import raises
 
@@ -15,7 +16,7 @@ from airflow_runway.core.media.checks import (
 from airflow_runway.core.media.references import Reference, as_inline
 from airflow_runway.core.protocol.gateways import GATEWAYS
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(600)
+PNG = heads.PNG + bytes(600)
 RUNWAY, COMETAPI = GATEWAYS["runway"], GATEWAYS["cometapi"]
 
 

@@ -130,3 +130,5 @@ class MemoryLog:
 
     def info(self, message, *args):
         self.lines.append(message % args)
+
+    warning = info

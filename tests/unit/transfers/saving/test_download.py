@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+import heads
 import pytest
 from unit.transfers.saving.fakes import FakeFetcher, FakeResponse, FakeSink, OneByteAtATime
 
@@ -252,7 +253,7 @@ def test_being_stopped_leaves_nothing():
 
 
 def test_the_kind_of_a_file_is_judged_by_its_beginning():
-    assert media_type_of(b"\x89PNG\r\n\x1a\n", "it") == "image/png"
+    assert media_type_of(heads.PNG, "it") == "image/png"
     for page in (b"<html>", b"\xef\xbb\xbf\n {", b"[1]"):
         with pytest.raises(BrokenOffError, match="page of text") as caught:
             media_type_of(page, "it")
