@@ -49,6 +49,12 @@ def _configuration() -> dict[str, Any]:
                 "object storage may be read, and local ones only below the ``media_from`` of their task.",
                 example="s3://aws_default@briefs/, file:///srv/keyframes/",
             ),
+            "least_speed": _option(
+                "Bytes per second that a download of an output, or an upload of an input, must make over 60 s. A "
+                "slower one is ended, and gone on with over another connection. 0: none. Empty: 10240.",
+                kind="float",
+                example="10240",
+            ),
             "journal": _option(
                 "Folder for what submitting tasks have sent, as ``ObjectStoragePath`` understands it; on ``file://`` "
                 "for one machine only. It is used where Airflow has no task state store (before 3.3), or empties it "

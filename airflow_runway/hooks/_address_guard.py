@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from airflow_runway.hooks._deadline import WatchedAdapter
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from requests.adapters import HTTPAdapter
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -175,12 +178,12 @@ class AddressGuard:
         return _GuardedAdapter(self)
 
 
-class _GuardedAdapter(HTTPAdapter):
+class _GuardedAdapter(WatchedAdapter):
     """Hands urllib3 pools whose connections ask the guard."""
 
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
-        super().__init__(max_retries=0)
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

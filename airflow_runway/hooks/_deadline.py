@@ -60,6 +60,13 @@ class Deadline:
             self._at = time.monotonic() + seconds
             self._changed.notify()
 
+    def set(self, seconds: float) -> None:
+        """:meth:`restart`, to within a second, for those who say so with every piece of a file.
+
+        :param seconds: how many; may be infinite.
+        """
+        self._at = time.monotonic() + seconds
+
     def watch(self, connected: socket.socket) -> None:
         """End this connection too.
 
@@ -81,7 +88,7 @@ class Deadline:
                     for watched in self._sockets:
                         _shut_down(watched)
                     return
-                self._changed.wait(left)
+                self._changed.wait(min(left, 1.0))
 
 
 def _shut_down(connected: socket.socket) -> None:

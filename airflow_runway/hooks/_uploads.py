@@ -28,6 +28,8 @@ from airflow_runway.hooks._address_guard import (
     asked_for,
     origin,
 )
+from airflow_runway.hooks._deadline import Deadline
+from airflow_runway.hooks._least_speed import LeastSpeed, configured
 from airflow_runway.hooks._network import request_options
 from airflow_runway.hooks._retries import reupload
 
@@ -91,7 +93,8 @@ class Uploads:
                 f"{settings.gateway.title} wants uploads at {redact(slot.url)}, which is no https:// address. "
                 "Nothing was sent and nothing was charged."
             )
-        form = Form(slot.fields, file)
+        form, deadline = Form(slot.fields, file), Deadline(settings.timeout)
+        form.speed = speed = LeastSpeed(deadline, configured(), patience=settings.timeout)
         with requests.Session() as session:
             # An auth object of our own keeps a .netrc entry from adding a credential.
             session.auth = lambda request: request
@@ -104,15 +107,19 @@ class Uploads:
                 url = asked_for(slot.url)
                 _, host, port = origin(url)
                 guard.check(host, addresses(host, port))
-                answer = session.post(url, data=form, **request_options(settings))
+                with deadline:
+                    answer = session.post(url, data=form, **request_options(settings))
             except (ValueError, ForbiddenAddressError) as error:
                 raise RunwayMediaRefusedError(
                     f"{settings.gateway.title} wants uploads at {redact(slot.url)}, which is not gone to: {error}. "
                     "Nothing was sent and nothing was charged."
                 ) from None
             except (requests.RequestException, OSError) as error:
-                raise _unsent(file, type(error).__name__) from None
+                raise _unsent(file, str(speed) if speed.is_too_slow else type(error).__name__) from None
             with answer:
+                if deadline.expired:
+                    # Its head was cut off, which the library takes for its end.
+                    raise _unsent(file, "no whole answer in time")
                 if not 200 <= answer.status_code < 300:
                     raise _unsent(file, f"HTTP {answer.status_code}")
 
@@ -155,6 +162,9 @@ class Form:
         before, after = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
         self._length = len(before) + file.facts.size + len(after)
         self._rest = b""
+        #: Watches that it is taken fast enough.
+        self.speed: LeastSpeed | None = None
+        self._under_way = 0
         self._pieces = self._all(before, file, after)
 
     @staticmethod
@@ -171,12 +181,17 @@ class Form:
 
         :param size: the most; negative = all.
         """
+        if self.speed is not None:
+            self.speed.moved(self._under_way)
         while size < 0 or len(self._rest) < size:
             piece = next(self._pieces, None)
             if piece is None:
                 break
             self._rest += piece
         taken, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        self._under_way = len(taken)
+        if self.speed is not None:
+            self.speed.begin() if taken else self.speed.end()
         return taken
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from unit.clocks import of_a_wait, of_the_main_thread
+from unit.dripping import Dripping
 from unit.scripted import KEY, ScriptedGateway
 
 from airflow_runway.operators._stopping import StopSignal
@@ -38,6 +39,19 @@ def set_connection(monkeypatch):
         )
 
     return define
+
+
+@pytest.fixture
+def dripping():
+    servers = []
+
+    def made(*args, **fields):
+        servers.append(Dripping(*args, **fields))
+        return servers[-1]
+
+    yield made
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture

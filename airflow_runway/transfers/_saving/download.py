@@ -101,13 +101,13 @@ class Download:
     def _run(self) -> None:
         in_vain, furthest, dead, reason = 0, 0, False, ""
         for _ in range(MOST_ATTEMPTS):
-            before = self._received
+            before, is_slow = self._received, False
             try:
                 self._attempt(self._link(dead))
                 return
             except BrokenOffError as error:
-                reason, dead = str(error), error.link_is_dead
-            in_vain = 0 if self._received > before else in_vain + 1
+                reason, dead, is_slow = str(error), error.link_is_dead, error.is_slow
+            in_vain = 0 if self._received > before and not is_slow else in_vain + 1
             # Whatever the trouble is: a fresh link may lead around it.
             dead = dead or in_vain > 1
             furthest = max(furthest, self._received)

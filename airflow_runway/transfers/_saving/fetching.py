@@ -20,6 +20,8 @@ from airflow_runway.hooks._address_guard import (
     asked_for,
     origin,
 )
+from airflow_runway.hooks._deadline import Deadline
+from airflow_runway.hooks._least_speed import LeastSpeed, configured
 from airflow_runway.hooks._network import request_options
 
 if TYPE_CHECKING:
@@ -38,11 +40,13 @@ class BrokenOffError(Exception):
 
     :param reason: for people, without a query string.
     :param link_is_dead: whether it takes a fresh link.
+    :param is_slow: whether it was ended by us; what came by then is no progress to speak of.
     """
 
-    def __init__(self, reason: str, *, link_is_dead: bool = False) -> None:
+    def __init__(self, reason: str, *, link_is_dead: bool = False, is_slow: bool = False) -> None:
         super().__init__(reason)
         self.link_is_dead = link_is_dead
+        self.is_slow = is_slow
 
 
 class OutputResponse:
@@ -52,28 +56,44 @@ class OutputResponse:
     :param promise: what it says of the whole file.
     :param response: its body unread.
     :param check: called for each piece; may raise to stop.
+    :param speed: ends it where it comes too slowly.
     """
 
     def __init__(
-        self, step: Step, promise: Promise, response: requests.Response, check: Callable[[], None]
+        self,
+        step: Step,
+        promise: Promise,
+        response: requests.Response,
+        check: Callable[[], None],
+        speed: LeastSpeed,
     ) -> None:
         self.step = step
         self.promise = promise
         self._response = response
         self._check = check
+        self._speed = speed
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes in, in pieces of at most :data:`PIECE` bytes.
 
-        :raises BrokenOffError: if it stalls or breaks off.
+        :raises BrokenOffError: if it stalls, breaks off, or comes too slowly.
         """
         try:
-            # What has arrived is handed over at once: a break in the middle of a piece loses none of it.
-            while piece := self._response.raw.read1(PIECE, decode_content=False):
+            while piece := self._next():
                 self._check()
                 yield piece
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise BrokenOffError(f"the download broke off ({type(error).__name__})") from None
+            if not self._speed.is_too_slow:
+                raise BrokenOffError(f"the download broke off ({type(error).__name__})") from None
+        if self._speed.is_too_slow:
+            raise BrokenOffError(f"the download was {self._speed}", is_slow=True)
+
+    def _next(self) -> bytes:
+        self._speed.begin()
+        # What has arrived is handed over at once: a break in the middle of a piece loses none of it.
+        piece: bytes = self._response.raw.read1(PIECE, decode_content=False)
+        self._speed.moved(len(piece))
+        return piece
 
 
 class Fetcher:
@@ -86,6 +106,7 @@ class Fetcher:
     def __init__(self, settings: ConnectionSettings, check: Callable[[], None]) -> None:
         self._settings = settings
         self._check = check
+        self._least_speed = configured()
         self._guard = AddressGuard(origin(settings.base_url))
         self._session = requests.Session()
         # An auth object of our own keeps a .netrc entry from adding a credential.
@@ -109,14 +130,24 @@ class Fetcher:
         :raises BrokenOffError: no file came; the next try may bring it.
         :raises RunwayTransferRefusedError: the address is none that we may go to.
         """
+        with Deadline(self._settings.timeout) as deadline:
+            yield from self._followed(url, headers, offset, deadline)
+
+    def _followed(
+        self, url: str, headers: Mapping[str, str], offset: int, deadline: Deadline
+    ) -> Iterator[OutputResponse]:
         first, private = url, self._guard.home_is_private
         for hop in range(MOST_REDIRECTS + 1):
+            deadline.restart(self._settings.timeout)
             response = self._get(url, headers, private=private)
             with response:
+                if deadline.expired:
+                    # Its head was cut off, which the library takes for its end.
+                    raise BrokenOffError("the host could not be asked (no whole answer in time)")
                 lower = {name.lower(): value for name, value in response.headers.items()}
                 step, promise = read_response(response.status_code, lower, offset)
                 if step is not Step.REDIRECT:
-                    yield self._usable(step, promise, response)
+                    yield self._usable(step, promise, response, LeastSpeed(deadline, self._least_speed))
                     return
                 if hop == MOST_REDIRECTS:
                     raise RunwayTransferRefusedError(
@@ -127,11 +158,13 @@ class Fetcher:
                 _check_redirect(url, target)
                 url = target
 
-    def _usable(self, step: Step, promise: Promise, response: requests.Response) -> OutputResponse:
+    def _usable(
+        self, step: Step, promise: Promise, response: requests.Response, speed: LeastSpeed
+    ) -> OutputResponse:
         if step in (Step.AGAIN, Step.FRESH_LINK):
             reason = f"the host answered HTTP {response.status_code}"
             raise BrokenOffError(reason, link_is_dead=step is Step.FRESH_LINK)
-        return OutputResponse(step, promise, response, self._check)
+        return OutputResponse(step, promise, response, self._check, speed)
 
     def _get(self, url: str, headers: Mapping[str, str], *, private: bool) -> requests.Response:
         self._check()

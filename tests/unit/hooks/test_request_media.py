@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import heads
 import pytest
 from airflow.sdk import ObjectStoragePath
 from PIL import Image
+from unit.dripping import DRIPS
 
 from airflow_runway._probing.prober import Prober
 from airflow_runway.core.media.references import Reference
@@ -279,3 +281,33 @@ def test_uploads_go_to_no_address_that_only_the_inside_can_reach(set_connection,
     monkeypatch.setattr("requests.Session.send", lambda *args, **more: pytest.fail("it was asked"))
     with pytest.raises(RunwayMediaRefusedError, match=r"which is not gone to: .*Nothing was sent"):
         hook.upload(str(large))
+
+
+class TestASlowReceiver:
+    @pytest.fixture
+    def slot_at(self, connected, monkeypatch):
+        hook = RunwayHook()
+        hook.pause_between_tries = lambda state: 0
+        monkeypatch.setattr("airflow_runway.hooks._least_speed.OVER", 0.3)
+
+        def made(server, timeout):
+            hook._settings = replace(hook.settings, timeout=timeout)
+            slot = UploadSlot(
+                f"http://127.0.0.1:{server.port}/x?X-Amz-Signature=secret", {"key": "k"}, "runway://x"
+            )
+            monkeypatch.setattr(hook, "run_exchange", lambda exchange: slot)
+            return hook
+
+        return made
+
+    def test_that_takes_a_byte_at_a_time(self, slot_at, dripping, large):
+        with pytest.raises(
+            RunwayMediaError, match=r"slower than 10240 bytes per second.*nothing was charged"
+        ) as caught:
+            slot_at(dripping(b"", b"", sip=1), 60).upload(str(large))
+        assert "secret" not in str(caught.value)
+
+    @pytest.mark.parametrize("drip", ["nothing", "header", "100 Continue", "status line"])
+    def test_that_never_comes_to_an_answer(self, slot_at, dripping, small, drip):
+        with pytest.raises(RunwayMediaError, match="could not be uploaded"):
+            slot_at(dripping(*DRIPS[drip]), 0.3).upload(str(small))
