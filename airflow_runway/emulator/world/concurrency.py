@@ -36,12 +36,14 @@ class ModelQueue:
         """
         self._waiting.append(task)
 
-    def settle(self, limit: int | None, now: float) -> None:
+    def settle(self, limit: int | None, now: float) -> list[WorldTask]:
         """Admits a waiting task for every place that has become free so far.
 
         :param limit: how many may run at once; ``None`` = any number.
         :param now: world time.
+        :returns: those that were admitted.
         """
+        admitted = []
         while self._waiting:
             head = self._waiting[0]
             if head.removed is None:
@@ -51,7 +53,9 @@ class ModelQueue:
                 head.admitted = self.since = max(head.created, free, self.since)
                 self._running = [task for task in self._running if task.ends > head.admitted]
                 self._running.append(head)
+                admitted.append(head)
             self._waiting.popleft()
+        return admitted
 
     def _free_from(self, limit: int | None) -> float:
         """The moment from which on fewer generations than the limit run."""

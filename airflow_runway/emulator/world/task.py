@@ -37,6 +37,8 @@ class WorldTask:
     admitted: float | None = None
     #: World time of its cancellation or deletion.
     removed: float | None = None
+    #: Whether its refund, if any, is part of the balance.
+    is_settled: bool = False
 
     @property
     def job(self) -> Job:

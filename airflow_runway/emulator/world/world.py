@@ -6,6 +6,7 @@ computed from its lifecycle and the time, so that no timer can be missed.
 
 from __future__ import annotations
 
+import heapq
 import math
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -37,6 +38,10 @@ class World:
         self._tasks: dict[str, WorldTask] = {}
         self._queues: dict[tuple[str, str], ModelQueue] = {}
         self._charged = 0.0
+        self._refunded = 0.0
+        #: Tasks whose refund is not in there yet, by the world time at which it is known.
+        self._unsettled: list[tuple[float, int, WorldTask]] = []
+        self._noted = 0
 
     def now(self) -> float:
         """World seconds since the emulator started."""
@@ -49,7 +54,7 @@ class World:
         """
         if max_concurrent != self._max_concurrent:
             for queue in self._queues.values():
-                queue.settle(self._max_concurrent, self.now())
+                self._bring_up_to_date(queue)
                 queue.since = self.now()
             self._max_concurrent = max_concurrent
 
@@ -105,6 +110,7 @@ class World:
         """
         self._settle(task)
         task.removed = self.now()
+        self._note_end(task)
 
     def used_today(self, gateway: str) -> dict[str, int]:
         """How many generations of each model were accepted within the last 24 hours of world time.
@@ -123,7 +129,18 @@ class World:
 
         :param start_balance: credits before any charge.
         """
-        return start_balance - sum(task.credits - self.observe(task).refunded for task in self.tasks())
+        for queue in self._queues.values():
+            self._bring_up_to_date(queue)
+        now = self.now()
+        while self._unsettled and self._unsettled[0][0] <= now:
+            snapshot = self.observe(self._unsettled[0][2])
+            if snapshot.cost is None:
+                break  # by a rounding error: it is known the next time
+            _, _, task = heapq.heappop(self._unsettled)
+            if not task.is_settled:
+                task.is_settled = True
+                self._refunded += snapshot.refunded
+        return start_balance - self._charged + self._refunded
 
     def can_pay(self, price: float, start_balance: float) -> bool:
         """Whether the balance covers a price.
@@ -131,14 +148,14 @@ class World:
         :param price: credits.
         :param start_balance: credits before any charge.
         """
-        # Adding up refunds visits every task; with money enough for all of them nobody needs to know.
-        return price <= start_balance - self._charged or price <= self.balance(start_balance)
+        return price <= self.balance(start_balance)
 
     def clear(self) -> None:
         """Forgets all tasks and charges; time goes on."""
         self._tasks.clear()
         self._queues.clear()
-        self._charged = 0.0
+        self._charged = self._refunded = 0.0
+        self._unsettled.clear()
 
     def observe(self, task: WorldTask) -> Snapshot:
         """The state of a task now.
@@ -175,6 +192,7 @@ class World:
         queue = self._queues.get((task.gateway, task.model))
         if queue is None and self._max_concurrent is None:
             task.admitted = task.created
+            self._note_end(task)
             return
         if queue is None:
             # The first one under a limit: who is running already counts too.
@@ -188,7 +206,18 @@ class World:
         """Brings the queue of a task's model up to date."""
         queue = self._queues.get((task.gateway, task.model))
         if queue is not None:
-            queue.settle(self._max_concurrent, self.now())
+            self._bring_up_to_date(queue)
+
+    def _bring_up_to_date(self, queue: ModelQueue) -> None:
+        for admitted in queue.settle(self._max_concurrent, self.now()):
+            self._note_end(admitted)
+
+    def _note_end(self, task: WorldTask) -> None:
+        """Its end is known now, or another one than before."""
+        self._noted += 1
+        ends = self.now() if task.admitted is None else task.ends
+        if ends < math.inf:
+            heapq.heappush(self._unsettled, (ends, self._noted, task))
 
 
 def _cost(task: WorldTask, status: TaskStatus, cancelled: bool) -> float | None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_runway.emulator.world.job import Job
 from airflow_runway.emulator.world.lifecycle import Lifecycle, ordinary_lifecycle
@@ -102,3 +105,57 @@ def test_a_throttled_task_starts_later(clock: FakeClock) -> None:
     assert world.observe(task).status is TaskStatus.PENDING
     clock.pass_seconds(10)
     assert world.observe(task).status is TaskStatus.SUCCEEDED
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("accept"), st.sampled_from(["ok", "fails", "throttled", "never"]), st.integers(0, 30)
+        ),
+        st.tuples(st.just("pass"), st.just(""), st.integers(0, 40)),
+        st.tuples(st.just("remove"), st.just(""), st.integers(0, 20)),
+        st.tuples(st.just("limit"), st.just(""), st.sampled_from([0, 1, 2])),
+        st.tuples(st.just("look"), st.just(""), st.just(0)),
+    ),
+    max_size=40,
+)
+
+
+@given(steps=STEPS)
+def test_the_balance_is_what_adding_up_every_task_gives(steps: list[tuple[str, str, int]]) -> None:
+    now = [1000.0]
+    world = World(lambda: now[0])
+    ordinary = ordinary_lifecycle(10)
+    lifecycles = {
+        "ok": ordinary,
+        "fails": replace(ordinary, ending=TaskStatus.FAILED, cost=3),
+        "throttled": replace(ordinary, throttled=15),
+        "never": replace(ordinary, throttled=math.inf),
+    }
+    for what, which, number in steps:
+        if what == "accept":
+            accepted(world, lifecycles[which], price=number)
+        elif what == "pass":
+            now[0] += number
+        elif what == "remove":
+            left = [task for task in world.tasks() if task.removed is None]
+            if left:
+                world.remove(left[number % len(left)])
+        elif what == "limit":
+            world.limit(number or None)
+        if what == "look" or number % 2:
+            added_up = sum(task.credits - world.observe(task).refunded for task in world.tasks())
+            assert world.balance(1000) == pytest.approx(1000 - added_up)
+
+
+def test_a_balance_looks_at_each_task_once(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(clock)
+    for _ in range(500):
+        accepted(world, price=1)
+    clock.pass_seconds(100)
+    looked: list[WorldTask] = []
+    observe = world.observe
+    monkeypatch.setattr(world, "observe", lambda task: looked.append(task) or observe(task))
+    for _ in range(500):
+        world.can_pay(1, 0)
+    assert len(looked) == 500
