@@ -5,6 +5,7 @@ They are hints and may get lost: a receiver that fails is not asked again, and n
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import json
 import urllib.error
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio import to_thread
 
+from airflow_runway.emulator.api.request_log import without_user
 from airflow_runway.emulator.dialects.cometapi import callback
 from airflow_runway.emulator.files.web_fetch import NoRedirects
 
@@ -115,7 +117,7 @@ class Callbacks:
     async def _send(self, watched: _Watched, body: dict[str, object], limiter: anyio.CapacityLimiter) -> None:
         sent: SentCallback = {
             "runway_task_id": watched.task.id,
-            "url": watched.url,
+            "url": without_user(watched.url),
             "body": body,
             "status": None,
             "error": "still being sent",
@@ -135,8 +137,11 @@ def _post(url: str, body: dict[str, object]) -> tuple[int | None, str | None]:
     # Neither a proxy of the environment nor a redirect may lead it to another host.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects())
     try:
-        if urlsplit(url).scheme not in ("http", "https"):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
             return None, "not sent: no http address"
+        if "@" in parts.netloc:
+            return None, "not sent: the address names a user"
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method="POST")  # noqa: S310 - checked above
@@ -144,8 +149,8 @@ def _post(url: str, body: dict[str, object]) -> tuple[int | None, str | None]:
             return answer.status, None
     except urllib.error.HTTPError as error:
         return error.code, None
-    except (OSError, ValueError) as error:
-        return None, str(error)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return None, without_user(str(error))
 
 
 def _is_loopback(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
@@ -20,6 +21,7 @@ _LONGEST_TEXT = 200
 #: Calls of the control surface are not recorded.
 _CONTROL = "/_emulator/"
 _KEY = "emulator.entry"
+_USER_INFO = re.compile(r"://[^/\s]*@")
 
 
 class EntryAsJson(TypedDict):
@@ -131,17 +133,26 @@ def logged_json(request: Request, content: bytes | bytearray) -> object:
 
 
 def shortened(value: object) -> object:
-    """A JSON value with its long strings (data URIs) cut to 200 characters.
+    """A JSON value with its long strings (data URIs) cut to 200 characters, and no user of a URL in it.
 
     :param value: any JSON value.
     """
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
-        return f"{value[:_LONGEST_TEXT]}... ({len(value)} characters)"
+    if isinstance(value, str):
+        told = without_user(value[:_LONGEST_TEXT])
+        return told if len(value) <= _LONGEST_TEXT else f"{told}... ({len(value)} characters)"
     if isinstance(value, dict):
         return {name: shortened(item) for name, item in value.items()}
     if isinstance(value, list):
         return [shortened(item) for item in value]
     return value
+
+
+def without_user(text: str) -> str:
+    """A text without the user parts of the URLs in it.
+
+    :param text: any text.
+    """
+    return _USER_INFO.sub("://***@", text) if "@" in text else text
 
 
 def _masked(name: str, value: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
+import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 _SECONDS = 10.0
 _CHUNK = 1 << 16
 _LONGEST_URL = 2048
+#: Read otherwise by some library.
+_CONFUSING = re.compile(r"[\x00-\x20\x7f\\]")
 #: Runway's fetcher introduces itself with this beginning (contracts §15).
 _AGENT = "RunwayML API/emulator"
 
@@ -41,11 +46,16 @@ def check_address(url: str) -> None:
         raise MediaError(f"URLs must be at most {_LONGEST_URL} characters long.")
     try:
         parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise MediaError("Invalid URL.") from None
+    if _CONFUSING.search(url):
+        raise MediaError("Invalid URL.")
     if parts.scheme.lower() != "https":
         raise MediaError("Only HTTPS URLs are allowed.")
-    if not parts.hostname or _is_ip(parts.hostname):
+    if "@" in parts.netloc:
+        raise MediaError("URLs must not name a user.")
+    if not _is_domain(host):
         raise MediaError("URLs must be hosted on a domain.")
 
 
@@ -56,6 +66,7 @@ def fetch(url: str) -> bytes:
     :raises MediaError: for everything that goes wrong.
     """
     check_address(url)
+    _check_public(urlsplit(url).hostname or "")
     # The scheme was checked above; no handler is asked for anything but https.
     request = urllib.request.Request(url, headers={"User-Agent": _AGENT})  # noqa: S310
     opener = urllib.request.build_opener(NoRedirects())
@@ -66,8 +77,8 @@ def fetch(url: str) -> bytes:
         raise MediaError(f"Failed to fetch asset. The server answered {error.code}.") from None
     except TimeoutError:
         raise MediaError("Timeout while fetching asset.") from None
-    except OSError as error:
-        raise MediaError(f"Failed to fetch asset: {error}.") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise MediaError(f"Failed to fetch asset: {type(error).__name__}.") from None
 
 
 def _read(answer: IO[bytes], content_type: str) -> bytes:
@@ -84,9 +95,20 @@ def _read(answer: IO[bytes], content_type: str) -> bytes:
     return b"".join(pieces)
 
 
-def _is_ip(host: str) -> bool:
+def _is_domain(host: str) -> bool:
+    """Whether a host is a name: no address in any spelling (``127.1``, ``0x7f000001``, ``2130706433``, ``[::1]``)."""
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
+        *others, last = host.encode("idna").decode("ascii").rstrip(".").split(".")
+    except UnicodeError:
         return False
-    return True
+    return bool(others) and re.fullmatch(r"[a-z][a-z0-9-]*", last) is not None and not last.startswith("0x")
+
+
+def _check_public(host: str) -> None:
+    """Refuses a name that stands for an address that only this machine or its network can reach."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        raise MediaError("Failed to fetch asset: the host is not known.") from None
+    if not all(ipaddress.ip_address(address.partition("%")[0]).is_global for address in found):
+        raise MediaError("URLs must be hosted on a public domain.")

@@ -126,3 +126,31 @@ def test_failures_are_recorded_and_not_repeated(
     assert len(receiver.bodies) == 1
     client.post("/_emulator/reset")
     assert pump() == []
+
+
+def test_a_user_in_an_address_is_neither_used_nor_shown(
+    client: TestClient, clock: FakeClock, receiver: Receiver, pump: Any
+) -> None:
+    for url in (
+        receiver.url.replace("127.0.0.1", "somebody:secret@127.0.0.1"),
+        "http://127.0.0.1:somebody:secret@127.0.0.1/",
+        "http://127.0.0.1:secret/",
+    ):
+        generate(client, url)
+    clock.pass_seconds(31)
+    sent = pump()
+    assert [record["status"] for record in sent] == [None] * 3
+    assert "names a user" in sent[0]["error"]
+    assert receiver.bodies == []
+    for page in ("/_emulator/callbacks", "/_emulator/requests", "/_emulator"):
+        assert "somebody" not in client.get(page).text
+
+
+def test_a_user_in_the_address_of_a_file_is_refused_and_not_shown(client: TestClient) -> None:
+    body = sample("runway.image_to_video.request.gen4_turbo")
+    body["promptImage"] = "https://somebody:secret@example.com/a.png"
+    headers = {"Authorization": "Bearer key_x", "X-Runway-Version": "2024-11-06"}
+    answer = client.post("/v1/image_to_video", json=body, headers=headers)
+    assert answer.status_code == 400
+    assert "secret" not in answer.text
+    assert "secret" not in client.get("/_emulator/requests").text
