@@ -102,6 +102,20 @@ def _emit(places: tuple[str, ...], how: str, name: str, value: float, tags: Mapp
         pass
 
 
+def note_polls(
+    conn_id: str, waiting: int, polls: Mapping[tuple[str, tuple[tuple[str, str], ...]], int]
+) -> None:
+    """What a triggerer reads over a connection, since the last note.
+
+    :param conn_id: the connection.
+    :param waiting: for how many tasks.
+    :param polls: how many reads, by what they brought and the tags of whom they were for.
+    """
+    show(IN_TRIGGERER, "runway.waiting", waiting, conn_id=conn_id)
+    for (result, owner), times in polls.items():
+        count(IN_TRIGGERER, "runway.polls", times, result=result, **dict(owner))
+
+
 @cache
 def _stats(places: tuple[str, ...]) -> Any:
     """A module or object with ``incr`` and ``gauge``."""

@@ -35,6 +35,7 @@ from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.models import RunwayTask
 from airflow_runway.core.polling.rate_limit import DueQueue, RateLimit
 from airflow_runway.core.protocol import exchanges
+from airflow_runway.core.protocol.gateways import is_task_id, no_task_id
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayError
 from airflow_runway.triggers._watch import Watch
@@ -139,8 +140,11 @@ class PollHub:
         :param owner: see there.
         """
         now = self._clock.now()
-        self._owners.setdefault(runway_task_id, owner)
         future: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
+        if not is_task_id(runway_task_id):
+            future.set_result(no_task_id(runway_task_id).facts)
+            return future
+        self._owners.setdefault(runway_task_id, owner)
         self._waiting.setdefault(runway_task_id, []).append((future, now + patience))
         self._due.put(runway_task_id, now + after)
         self._set_timer(now)
@@ -262,13 +266,7 @@ class PollHub:
         """Hand the figures over to Airflow's statistics, which parse a file of their own at first."""
         polls, self._polls = self._polls, Counter()
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(None, _emit, self._hook.runway_conn_id, waiting, polls)
-
-
-def _emit(conn_id: str, waiting: int, polls: Counter[tuple[str, Tags]]) -> None:
-    telemetry.show(telemetry.IN_TRIGGERER, "runway.waiting", waiting, conn_id=conn_id)
-    for (result, owner), times in polls.items():
-        telemetry.count(telemetry.IN_TRIGGERER, "runway.polls", times, result=result, **dict(owner))
+        return loop.run_in_executor(None, telemetry.note_polls, self._hook.runway_conn_id, waiting, polls)
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, PollHub]] = weakref.WeakKeyDictionary()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from airflow_runway.core.facts import ErrorKind, core_error
+from airflow_runway.core.facts import CoreError, ErrorKind, core_error
 from airflow_runway.core.redaction import redact
 
 #: The header that every call carries, and the only value that Runway has published for it.
@@ -118,12 +118,20 @@ def checked_task_id(value: object) -> str:
     if isinstance(value, Mapping) and "id" in value:
         value = value["id"]
     if not is_task_id(value):
-        raise core_error(
-            ErrorKind.CONFIGURATION,
-            f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
-            "runway_task_id=submit.output. Nothing was sent.",
-        )
+        raise no_task_id(value)
     return str(value)
+
+
+def no_task_id(value: object) -> CoreError:
+    """The error for what is no task id.
+
+    :param value: what was given.
+    """
+    return core_error(
+        ErrorKind.CONFIGURATION,
+        f"{redact(value, limit=60)!r} is not a Runway task id. Pass what the submitting task returned, e.g. "
+        "runway_task_id=submit.output. Nothing was sent.",
+    )
 
 
 #: Published API description; each is ``POST /v1/<name>`` with the body of that name.
