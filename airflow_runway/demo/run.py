@@ -29,6 +29,8 @@ TIME_LIMIT = 180.0
 _SPEED = 4.0
 #: Everything is thrown away; nobody needs a long farewell.
 _GRACE_SECONDS = 1.0
+#: Bytes without which a database cannot grow.
+_LEAST_SPACE = 256 * 1024
 _NEEDED = {"av": "PyAV", "PIL": "Pillow", "starlette": "Starlette", "uvicorn": "uvicorn"}
 
 
@@ -156,7 +158,11 @@ def _home(*, keep: bool) -> Iterator[Path]:
             shutil.rmtree(home, ignore_errors=True)
         raise
     except DemoError as error:
-        raise DemoError(f"{error}\nLogs: {home}", exit_code=error.exit_code) from error
+        full = ""
+        if shutil.disk_usage(home).free < _LEAST_SPACE:
+            # What its victims wrote of it was cut off by it.
+            full = f"There is no space left on the disk of {home}: set TMPDIR to a folder with some.\n"
+        raise DemoError(f"{full}{error}\nLogs: {home}", exit_code=error.exit_code) from error
     except BaseException:
         print(f"Logs: {home}", flush=True)
         raise
