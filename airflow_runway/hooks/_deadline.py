@@ -7,6 +7,7 @@ would hold a worker for ever. So a thread shuts the socket down; what had come b
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
 import threading
 import time
@@ -162,3 +163,18 @@ def _keep_alive(connected: socket.socket) -> None:
     for name, value in _KEEP_ALIVE:
         if hasattr(socket, name):  # not on every system
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class _WithoutQueries(logging.Filter):
+    """Keeps signatures out of what urllib3 says, at DEBUG level, of the exchanges that are watched here."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _watching.deadline is not None and isinstance(record.args, tuple):
+            record.args = tuple(
+                f"{one.partition('?')[0]}?…" if isinstance(one, str) and "?" in one else one
+                for one in record.args
+            )
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQueries())

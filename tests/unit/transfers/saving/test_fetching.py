@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 from unit.scripted import KEY, Scripted
 from unit.transfers.conftest import GOOD
@@ -68,3 +70,17 @@ def test_redirects_in_a_circle(save, world):
     with pytest.raises(RunwayTransferRefusedError, match="more than 3 times"):
         save(Scripted(302, b"", {"Location": "/out/t1/0"}))
     assert len(world.downloads()) == 4
+
+
+def test_no_signature_is_in_what_the_library_says_at_debug_level(save, caplog):
+    caplog.set_level(logging.DEBUG)
+    save()
+    said = [one.getMessage() for one in caplog.records if one.name == "urllib3.connectionpool"]
+    assert any('"GET /out/t1/0?\u2026' in one for one in said)
+    assert "secret" not in caplog.text
+
+
+def test_what_it_says_of_others_stays_as_it_is(caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3.connectionpool").debug('"%s %s"', "GET", "/x?a=b")
+    assert "/x?a=b" in caplog.text
