@@ -79,5 +79,5 @@ def test_nothing_is_written_of_the_key(watched, way, capfd):
 
 
 def forms_for(file):
-    """What a file must not hold; the task that a sensor returns has its links, in XCom and where Airflow tells of it."""
+    """What a file must not hold. What a sensor returns has its links, in XCom and where Airflow tells of that."""
     return FORMS if "tasks" in file.parts or "home" not in file.parts else FORMS[:-1]
