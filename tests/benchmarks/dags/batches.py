@@ -16,6 +16,7 @@ for case in json.loads((FOLDER / "cases.json").read_text()):
             task_id="batch",
             route=case["route"],
             requests=f"file://{FOLDER / case['requests']}",
+            media_from=str(FOLDER),
             max_in_flight=case["in_flight"],
             submissions_at_once=case["at_once"],
             timeout=timedelta(hours=1),

@@ -60,6 +60,7 @@ with DAG(
         route="image_to_video",
         requests="{{ params.requests }}",
         destination="{{ params.destination }}",
+        media_from=["file:///tmp/clips/"],
         poll_interval=5,
         max_in_flight=12,
         timeout=timedelta(minutes=10),

@@ -16,11 +16,11 @@ REQUEST = {"model": "gen4_turbo", "promptText": "go", "ratio": "1280:720", "dura
 
 
 @pytest.fixture
-def hook(emulator, monkeypatch):
+def hook(emulator, storage, monkeypatch):
     import json
 
     monkeypatch.setenv("AIRFLOW_CONN_RUNWAY_DEFAULT", json.dumps(connection_to(emulator)))
-    return RunwayHook()
+    return RunwayHook(media_from=[storage.url])
 
 
 def put(storage, name, size, *, noise=False):
@@ -54,7 +54,7 @@ def test_the_same_file_in_another_place_is_the_same_request(hook, storage):
 
 def test_what_is_missing_costs_nothing_and_names_no_connection(hook, emulator, storage):
     put(storage, "a.png", (64, 36))
-    with pytest.raises(RunwayMediaError, match="could not be read") as caught:
+    with pytest.raises(RunwayMediaError, match="cannot be had") as caught:
         hook.submit("image_to_video", {**REQUEST, "promptImage": f"{storage.url}/nowhere.png"})
     assert "aws_moto@" not in str(caught.value)
     assert emulator.requests() == []

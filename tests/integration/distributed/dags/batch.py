@@ -17,6 +17,8 @@ with DAG(
         route="image_to_video",
         requests="{{ params.requests }}",
         destination="{{ params.destination }}",
+        # Lists lie wherever a test has its folder.
+        media_from="/",
         max_in_flight=8,
         poll_interval=5,
         timeout=timedelta(minutes=10),
