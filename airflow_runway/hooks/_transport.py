@@ -16,6 +16,7 @@ from airflow_runway.core.protocol.verdicts import Delivery
 from airflow_runway.hooks import _network
 from airflow_runway.hooks._create import acreate, create
 from airflow_runway.hooks._deadline import Deadline
+from airflow_runway.hooks._loop_deadlines import loop_deadlines
 from airflow_runway.hooks._reading import Arriving
 
 if TYPE_CHECKING:
@@ -69,21 +70,24 @@ async def asend(session: aiohttp.ClientSession, settings: ConnectionSettings, ca
         return await acreate(settings, call)
     arriving = Arriving(settings.key_mask)
     failure: Exception | None = None
-    deadline = asyncio.timeout(settings.timeout)
+    deadlines = loop_deadlines()
+    read = deadlines.begin(settings.timeout)
     try:
-        async with (
-            deadline,
-            session.request(
-                call.method,
-                settings.base_url + call.path,
-                json=call.json,
-                allow_redirects=False,
-            ) as answer,
-        ):
+        async with session.request(
+            call.method,
+            settings.base_url + call.path,
+            json=call.json,
+            allow_redirects=False,
+        ) as answer:
             await arriving.aread(answer)
+    except asyncio.CancelledError:
+        if not read.was_ended():
+            raise
     except Exception as error:
         failure = error
-    return _outcome(settings, arriving, failure, is_late=deadline.expired())
+    finally:
+        deadlines.end(read)
+    return _outcome(settings, arriving, failure, is_late=read.is_late)
 
 
 def _outcome(
@@ -113,10 +117,11 @@ def open_session(settings: ConnectionSettings, tls: ssl.SSLContext | bool) -> ai
         connector=aiohttp.TCPConnector(limit=100, ssl=tls),
         headers={**_network.standard_headers(settings), "Authorization": f"Bearer {settings.api_key}"},
         timeout=aiohttp.ClientTimeout(
+            # The whole of a read has its end already, and each of these costs a timer per read.
             total=None,
-            connect=2 * _network.CONNECT_TIMEOUT,
+            connect=None,
             sock_connect=_network.CONNECT_TIMEOUT,
-            sock_read=settings.timeout,
+            sock_read=None,
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=proxy,
