@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.core.media.places import AllowedPlaces, Place, not_had, place_of, read_prefixes
@@ -86,6 +87,8 @@ class MediaFrom:
         if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
             raise PermissionError
+        # Airflow's own paths tell of what is read by themselves.
+        get_hook_lineage_collector().add_input_asset(context=self, uri=f"file://{real}")  # type: ignore[no-untyped-call]
         return open(descriptor, "rb"), found.st_size
 
     def _remote(self, uri: str, place: Place, what: str) -> tuple[BinaryIO, int]:

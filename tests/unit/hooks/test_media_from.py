@@ -151,6 +151,20 @@ class TestLocalFiles:
                 assert file.read() == b"allowed"
 
 
+def test_lineage_hears_of_what_is_read_and_of_nothing_else(briefs, monkeypatch):
+    heard = []
+
+    class Collector:
+        def add_input_asset(self, context, uri):
+            heard.append(uri)
+
+    monkeypatch.setattr("airflow_runway.hooks._media_from.get_hook_lineage_collector", Collector)
+    opened(f"{briefs}/../briefs/a.png", [str(briefs)])
+    refusal("/etc/hostname", [str(briefs)])
+    refusal(briefs, [str(briefs)])
+    assert heard == [f"file://{os.path.realpath(briefs)}/a.png"]
+
+
 class TestTheConfiguration:
     def test_allows_by_itself(self, briefs, monkeypatch):
         monkeypatch.setenv(CONFIGURED, f"s3://x@y/, file://{briefs}/")
