@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-DEMO = "import sys; from airflow_runway.cli import main; sys.exit(main(['demo', '--out', sys.argv[1]]))"
+#: What runs in the background of a script has Ctrl-C switched off, and would hand that down.
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+DEMO = (
+    CTRL_C + "import sys; from airflow_runway.cli import main; sys.exit(main(['demo', '--out', sys.argv[1]]))"
+)
 #: The same, with every port that it thinks free being one that somebody has.
 ON_A_TAKEN_PORT = (
     "import sys; from airflow_runway.demo import local_airflow;"

@@ -77,7 +77,9 @@ def chaos_airflow(addresses, chaos_journal, tmp_path_factory):
         for name, one in addresses
     }
     home = tmp_path_factory.mktemp("chaos_airflow")
-    with LocalAirflow(home, dags, connections, ENVIRONMENT | chaos_journal) as airflow:
+    # The lists of its batches lie beside the runs' markers.
+    files = {"AIRFLOW__RUNWAY__MEDIA_FROM": f"file://{tmp_path_factory.getbasetemp()}"}
+    with LocalAirflow(home, dags, connections, ENVIRONMENT | chaos_journal | files) as airflow:
         # The first and the last of their file.
         airflow.wait_for_dag("chaos_wait")
         airflow.wait_for_dag("chaos_submit_then_sensor")

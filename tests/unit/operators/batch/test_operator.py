@@ -76,7 +76,7 @@ class TestAWholeBatch:
     def test_an_item_whose_file_nobody_allowed_fails_alone(self, batch, tmp_path, monkeypatch):
         monkeypatch.delenv("AIRFLOW__RUNWAY__MEDIA_FROM")
         Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
-        body = {"promptImage": str(tmp_path / "a.png")}
+        body = {"promptImage": str(tmp_path / "a.png"), "promptText": "a"}
         one = batch(requests=[body, {"promptText": "x"}])
         one.begin()
         assert one.gateway.posts == 1
