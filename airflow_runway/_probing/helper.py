@@ -1,8 +1,8 @@
-"""The process that looks into files: width, height, duration and frame rate, by PyAV or Pillow (extra ``media``).
+"""The process that looks into files, by PyAV or Pillow (extra ``media``): their measures, and stills of them.
 
 It runs as a script, imports nothing of this package, and has one connection: a socket as its standard input. Over it
-come requests, and the pieces of a file that it asks for; a file's path or address never does. What it finds is what
-the container's header says, so that a file is not read as a whole.
+come requests, and the pieces of a file that it asks for; a file's path or address never does. Its measures are what
+the container's header says, so that a file is not read as a whole; for stills it is.
 
 A message is four bytes of length, big-endian, and so many of JSON or, as answer to a read, of the file::
 
@@ -10,10 +10,15 @@ A message is four bytes of length, big-endian, and so many of JSON or, as answer
     -> {"container": "mov", "size": 1900000, "memory": 268435456, "seconds": 20}
     <- {"read": [0, 65536]}                          and its answer, as often as needed
     <- {"found": {"width": 1280, ...}}  or  {"trouble": "MemoryError"}
+
+and where the request has ``"frames"`` (of the contact sheet)::
+
+    <- {"stills": [81000, 64000]}                    bytes of the poster and of the sheet, each a message that follows
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import math
@@ -22,6 +27,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import IO, Any, Final
 
 #: Stands for a picture where a container is named.
@@ -34,6 +40,8 @@ _PROBE_BYTES: Final = 2**20
 #: FFmpeg counts the duration of a container in these, per second.
 _MICROSECONDS: Final = 1_000_000
 _PICTURES: Final = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF")
+#: The part of a file's time in which a contact sheet must come to an end.
+_OF_ITS_TIME: Final = 0.7
 
 
 def receive(connection: socket.socket, most: int) -> bytes:
@@ -136,11 +144,8 @@ def _picture(file: IO[bytes]) -> dict[str, float]:
 
 
 def _clip(file: IO[bytes], container: str) -> dict[str, float]:
-    import av
-
     found: dict[str, float] = {}
-    options = {"probesize": str(_PROBE_BYTES), "analyzeduration": "1000000"}
-    with av.open(file, "r", format=container, options=options) as opened:
+    with _opened(file, container) as opened:
         duration = _positive((opened.duration or 0) / _MICROSECONDS)
         for stream in opened.streams.video[:1]:
             if stream.width:
@@ -154,6 +159,26 @@ def _clip(file: IO[bytes], container: str) -> dict[str, float]:
     if duration is not None:
         found["duration"] = duration
     return found
+
+
+def _opened(file: IO[bytes], container: str) -> Any:
+    import av
+
+    options = {"probesize": str(_PROBE_BYTES), "analyzeduration": "1000000"}
+    return av.open(file, "r", format=container, options=options)
+
+
+def _stills(file: IO[bytes], container: str, frames: int, until: float) -> tuple[bytes, bytes]:
+    # A file beside this one, which is run without a package.
+    spec = importlib.util.spec_from_file_location("stills", Path(__file__).with_name("stills.py"))
+    stills: Any = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(stills)  # type: ignore[union-attr]
+    if container == PICTURE:
+        poster, sheet = stills.of_picture(file, _PICTURES)
+    else:
+        with _opened(file, container) as opened:
+            poster, sheet = stills.of_clip(opened, frames, until)
+    return poster, sheet
 
 
 def as_float(rational: Any) -> float:
@@ -201,17 +226,25 @@ def _memory() -> tuple[int, int] | None:
         return None
 
 
-def _answer(connection: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
+def _answer(connection: socket.socket, request: dict[str, Any]) -> tuple[dict[str, Any], tuple[bytes, ...]]:
     file = io.BufferedReader(ServedFile(connection, request["size"]), _BUFFER)
     try:
         # What is loaded by then does not count.
-        __import__("PIL.Image" if request["container"] == PICTURE else "av")
+        frames = request.get("frames")
+        if request["container"] != PICTURE:
+            __import__("av")
+        if request["container"] == PICTURE or frames is not None:
+            __import__("PIL.Image")
         _confine(request["memory"], request["seconds"])
-        return {"found": measured(file, request["container"])}
+        if frames is None:
+            return {"found": measured(file, request["container"])}, ()
+        until = time.monotonic() + request["seconds"] * _OF_ITS_TIME
+        stills = _stills(file, request["container"], frames, until)
+        return {"stills": [len(one) for one in stills]}, stills
     except ConnectionError:
         raise
     except BaseException as trouble:
-        return {"trouble": type(trouble).__name__}
+        return {"trouble": type(trouble).__name__}, ()
 
 
 def main() -> None:
@@ -221,7 +254,9 @@ def main() -> None:
         sys.path[:] = json.loads(receive(connection, 2**20))["paths"]
         while True:
             request = json.loads(receive(connection, 2**12))
-            send(connection, json.dumps(_answer(connection, request)).encode())
+            answer, pictures = _answer(connection, request)
+            for message in (json.dumps(answer).encode(), *filter(None, pictures)):
+                send(connection, message)
     except (EOFError, OSError):
         return
 

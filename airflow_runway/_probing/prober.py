@@ -1,4 +1,4 @@
-"""Width, height and duration of strangers' files, found out by :mod:`airflow_runway._probing.helper`.
+"""Measures and stills of strangers' files, found out by :mod:`airflow_runway._probing.helper`.
 
 A hostile header can ask FFmpeg or Pillow for gigabytes, or for minutes, or find a fault in them. So that happens in
 a process that has 256 MiB, 20 seconds and a socket, and that is replaced when it has to be killed.
@@ -16,10 +16,12 @@ import sys
 import threading
 import time
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow_runway._probing import helper
+from airflow_runway.core.media.types import sniff
 from airflow_runway.core.saving.manifest import Measures
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 #: Bytes that the process may take, and seconds that one file may take.
 MEMORY: Final = 256 * 2**20
 SECONDS: Final = 20
+#: The same for stills, which need whole frames (8K HEVC), and the bytes that a still may have.
+STILLS_MEMORY: Final = 2**30
+STILLS_SECONDS: Final = 60
+_LARGEST_STILL: Final = 8 * 2**20
 #: Processes that may be replaced before no further file is looked into.
 _MOST_REPLACED: Final = 3
 _LONGEST_MESSAGE: Final = 2**12
@@ -62,6 +68,32 @@ class UnmeasuredError(Exception):
     """A file could not be looked into; says why, in the words of our own process."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stills:
+    """JPEG files."""
+
+    poster: bytes
+    #: ``None`` where there is none: of a picture, or where none was asked for.
+    contact_sheet: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked about a file, and what may be spent on the answer."""
+
+    container: str
+    #: Bytes, and seconds.
+    memory: int
+    seconds: float
+    #: Of a contact sheet; ``None`` = its measures are asked for.
+    frames: int | None = None
+
+    def as_json(self, size: int) -> dict[str, Any]:
+        asked = {"container": self.container, "size": size, "memory": self.memory}
+        asked["seconds"] = math.ceil(self.seconds) + 1
+        return asked if self.frames is None else {**asked, "frames": self.frames}
+
+
 class Prober:
     """Looks into files, one at a time, in one process that is started when it is first needed.
 
@@ -90,26 +122,47 @@ class Prober:
         container = CONTAINERS.get(media_type)
         if container is None or not _is_installed("PIL" if container == helper.PICTURE else "av"):
             return {}
-        with self._lock:
-            return self._measure(file, size, container)
+        answer, _ = self._ask(file, size, _Question(container, self._memory, self._seconds))
+        if "found" not in answer:
+            raise UnmeasuredError(_reason(answer, self._memory))
+        return _checked(answer["found"])
 
-    def _measure(self, file: IO[bytes], size: int, container: str) -> Measures:
+    def stills(self, file: IO[bytes], size: int, media_type: str, frames: int) -> Stills | None:
+        """The pictures by which a person knows a file.
+
+        :param file: open for reading, seekable.
+        :param size: its bytes.
+        :param media_type: what its first bytes say it is.
+        :param frames: of the contact sheet; 0 = none is made.
+        :returns: ``None`` where PyAV or Pillow are not installed, and for files without pictures.
+        :raises UnmeasuredError: none could be made, or not within bounds.
+        """
+        container = CONTAINERS.get(media_type)
+        has_pictures = media_type.startswith(("image/", "video/")) and container is not None
+        is_clip = container != helper.PICTURE
+        if not has_pictures or not _is_installed("PIL") or (is_clip and not _is_installed("av")):
+            return None
+        question = _Question(container or "", STILLS_MEMORY, STILLS_SECONDS, frames)
+        answer, pictures = self._ask(file, size, question)
+        if not pictures or any(sniff(one) != "image/jpeg" for one in pictures):
+            raise UnmeasuredError(_reason(answer, STILLS_MEMORY, "no picture of it can be made"))
+        return Stills(pictures[0], pictures[1] if len(pictures) > 1 else None)
+
+    def _ask(self, file: IO[bytes], size: int, question: _Question) -> tuple[dict[str, Any], list[bytes]]:
+        with self._lock:
+            return self._asked(file, size, question)
+
+    def _asked(self, file: IO[bytes], size: int, question: _Question) -> tuple[dict[str, Any], list[bytes]]:
         if self._closed or self._replaced > _MOST_REPLACED:
             raise UnmeasuredError("too many files before it had to be given up")
-        until = time.monotonic() + self._seconds
+        until = time.monotonic() + question.seconds
         try:
             process = self._process = self._process or _Process()
-            watchdog = threading.Timer(self._seconds, process.end)
+            watchdog = threading.Timer(question.seconds, process.end)
             watchdog.daemon = True
             watchdog.start()
-            request = {
-                "container": container,
-                "size": size,
-                "memory": self._memory,
-                "seconds": math.ceil(self._seconds) + 1,
-            }
             try:
-                answer = process.ask(request, _pieces_of(file, size))
+                return process.ask(question.as_json(size), _pieces_of(file, size))
             finally:
                 watchdog.cancel()
         except UnmeasuredError:
@@ -120,16 +173,13 @@ class Prober:
             self._replaced += 1
             late = time.monotonic() >= until
             raise UnmeasuredError(
-                f"it took more than {self._seconds:g} s"
+                f"it took more than {question.seconds:g} s"
                 if late
                 else f"the process that looked into it ended ({type(error).__name__})"
             ) from None
         except BaseException:
             self._end()
             raise
-        if "found" not in answer:
-            raise UnmeasuredError(_reason(answer, self._memory))
-        return _checked(answer["found"])
 
     def _end(self) -> None:
         if self._process is not None:
@@ -164,18 +214,23 @@ class _Process:
         self.end = weakref.finalize(self, _end, self._popen, ours)
         helper.send(ours, json.dumps({"paths": [path for path in sys.path if path]}).encode())
 
-    def ask(self, request: dict[str, Any], piece: Callable[[int, int], bytes]) -> dict[str, Any]:
-        """Ask for a file's measures, and give the pieces that it wants.
+    def ask(
+        self, request: dict[str, Any], piece: Callable[[int, int], bytes]
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Ask about a file, and give the pieces that are wanted.
 
         :param request: see the helper.
         :param piece: a piece of the file, by offset and length.
+        :returns: the answer, and the pictures that belong to it.
         :raises EOFError: the process is gone, or was ended; also ``OSError``.
         """
         helper.send(self._socket, json.dumps(request).encode())
         while True:
             answer = json.loads(helper.receive(self._socket, _LONGEST_MESSAGE))
             if not isinstance(answer, dict) or "read" not in answer:
-                return dict(answer)
+                answer = dict(answer)
+                lengths = [length for length in answer.get("stills", []) if length]
+                return answer, [helper.receive(self._socket, _LARGEST_STILL) for _ in lengths[:2]]
             offset, length = answer["read"]
             helper.send(self._socket, piece(int(offset), int(length)))
 
@@ -208,10 +263,10 @@ def _is_installed(library: str) -> bool:
         return False
 
 
-def _reason(answer: dict[str, Any], memory: int) -> str:
+def _reason(answer: dict[str, Any], memory: int, what: str = "its header cannot be read") -> str:
     name = answer.get("trouble")
     told = f" ({name})" if isinstance(name, str) and name.isidentifier() else ""
-    return f"its header cannot be read within {memory // 2**20} MiB{told}"
+    return f"{what} within {memory // 2**20} MiB{told}"
 
 
 def _checked(found: object) -> Measures:

@@ -71,12 +71,16 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
     :param route: for the manifest, the route that the generations were submitted to; the gateway does not tell.
         Templated.
     :param model: for the manifest, the model that they were made with; the gateway does not tell. Templated.
+    :param posters: with the extra ``media``, save a poster beside each picture and clip (JPEG, at most 1280 pixels a
+        side), named like it with ``.poster.jpg``, and of a clip a contact sheet (``.sheet.jpg``). They are made in a
+        process of their own, with 1 GiB and a minute for each file; where that fails, the log says so.
+    :param contact_sheet_frames: of a contact sheet, evenly over the clip, at most 36; 0 = none is made.
     :returns: the manifest, a dict, or a list of them, in order, if ``runway_task_id`` is no plain string.
 
     Outlets: an ``AssetAlias`` gets an asset event per file, so that Dags can be scheduled by "clip ready"; its extra
     holds ``runway_task_id``, ``path``, ``bytes``, ``sha256``, ``media_type``, ``width``, ``height``, ``duration``,
-    ``fps``, ``gateway``, ``route``, ``model``, ``cost_credits``, ``owner`` and the path of the ``manifest``. A plain
-    ``Asset`` gets its one event, with as many of these under ``files``.
+    ``fps``, ``poster``, ``contact_sheet``, ``gateway``, ``route``, ``model``, ``cost_credits``, ``owner`` and the
+    path of the ``manifest``. A plain ``Asset`` gets its one event, with as many of these under ``files``.
     """
 
     template_fields: Sequence[str] = (
@@ -99,6 +103,8 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         max_concurrency: int = 4,
         route: str | None = None,
         model: str | None = None,
+        posters: bool = True,
+        contact_sheet_frames: int = 9,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,6 +119,10 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         self.max_concurrency = whole_number("max_concurrency", max_concurrency, least=1, most=32)
         self.route = route
         self.model = model
+        self.posters = posters
+        self.contact_sheet_frames = whole_number(
+            "contact_sheet_frames", contact_sheet_frames, least=0, most=36
+        )
 
     def execute(self, context: Context) -> Manifest | list[Manifest]:
         """Save every output.
@@ -139,6 +149,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
             pause=self.pause_between_tries,
             models=dict.fromkeys(different, self.model) if self.model else {},
             owner=owner_of(context["ti"]),
+            contact_sheet_frames=self.contact_sheet_frames if self.posters else None,
         )
         self._saver = saver = Saver(self.hook, destination, options, self.log)
         outcomes = saver.run(different)

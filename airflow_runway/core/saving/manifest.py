@@ -13,11 +13,12 @@
       "created_at", "finished_at",               the gateway's own words; null where it does not tell
       "saved_at",                                when this was written, UTC, ISO 8601
       "files": [{"index", "path", "bytes", "sha256", "media_type",
-                 "width", "height", "duration", "fps"}],    the last four null where unknown
+                 "width", "height", "duration", "fps",      null where unknown
+                 "poster", "contact_sheet"}],               paths of JPEG files; null where there is none
       "error"                                    null, or {"type", "message", "failure", "failure_code"}
     }
 
-Manifests of 0.1.0 have neither ``model`` nor ``owner``; they are complete all the same.
+Manifests of 0.1.0 have neither ``model``, ``owner`` nor the last two; they are complete all the same.
 """
 
 from __future__ import annotations
@@ -45,7 +46,14 @@ class Measures(TypedDict, total=False):
     fps: float | None
 
 
-class FileEntry(Measures):
+class StillPaths(TypedDict, total=False):
+    """Where the pictures lie by which a person knows a file; added after 0.1.0."""
+
+    poster: str | None
+    contact_sheet: str | None
+
+
+class FileEntry(Measures, StillPaths):
     """One file of a manifest."""
 
     index: int
@@ -87,7 +95,7 @@ class Manifest(CostOf):
     error: ManifestError | None
 
 
-class FileFacts(Measures, CostOf):
+class FileFacts(Measures, StillPaths, CostOf):
     """What the asset event of a file carries."""
 
     runway_task_id: str
@@ -102,11 +110,18 @@ class FileFacts(Measures, CostOf):
 
 
 _UNMEASURED: Final = Measures(width=None, height=None, duration=None, fps=None)
+_NO_STILLS: Final = StillPaths(poster=None, contact_sheet=None)
 _LONGEST_MESSAGE: Final = 1000
 
 
 def file_entry(
-    index: int, path: str, size: int, sha256: str, media_type: str, measures: Measures
+    index: int,
+    path: str,
+    size: int,
+    sha256: str,
+    media_type: str,
+    measures: Measures,
+    stills: StillPaths | None = None,
 ) -> FileEntry:
     """One file of a manifest.
 
@@ -116,6 +131,7 @@ def file_entry(
     :param sha256: hexadecimal.
     :param media_type: what its first bytes say.
     :param measures: what could be found out.
+    :param stills: where its poster and its contact sheet lie.
     """
     return {
         "index": index,
@@ -125,6 +141,8 @@ def file_entry(
         "media_type": media_type,
         **_UNMEASURED,
         **measures,
+        **_NO_STILLS,
+        **(stills or {}),
     }
 
 
@@ -229,5 +247,7 @@ def file_facts(manifest: Manifest, entry: FileEntry, manifest_path: str) -> File
         "height": entry["height"],
         "duration": entry["duration"],
         "fps": entry["fps"],
+        "poster": entry.get("poster"),
+        "contact_sheet": entry.get("contact_sheet"),
         "manifest": manifest_path,
     }

@@ -112,6 +112,18 @@ class FileName:
         """
         return self._filled(runway_task_id, index, "")
 
+    def still(self, runway_task_id: str, index: int, kind: str) -> str:
+        """The name of a picture by which a person knows an output.
+
+        :param runway_task_id: the generation.
+        :param index: which of its outputs, from 0.
+        :param kind: ``poster`` or ``sheet``.
+        :raises CoreError: if the filled pattern is no safe name.
+        """
+        ending = f".{kind}.jpg"
+        stem = self.stem(runway_task_id, index)
+        return self._checked(f"{stem}{ending}", LONGEST_SEGMENT + len(ending))
+
     def manifest(self, runway_task_id: str) -> str:
         """The name of a generation's manifest: the pattern without index and extension, ``.manifest.json``.
 

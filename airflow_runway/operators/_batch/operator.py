@@ -98,6 +98,8 @@ class RunwayBatchOperator(StoppableBatch):
         eviction or a deployment interrupts runs on, and a retry waits for it.
     :param media_from: as in :class:`~airflow_runway.operators.runway.RunwaySubmitOperator`, for the media of every
         item and for the file of ``requests``.
+    :param posters: as in :class:`~airflow_runway.transfers.runway_to_object_storage.RunwayToObjectStorageOperator`.
+    :param contact_sheet_frames: likewise.
     :param dry_run: as in :class:`~airflow_runway.operators.runway.RunwaySubmitOperator`, for the whole list.
     :returns: ``{"total", "succeeded", "failed", "moderated", "lost_answers", "unfinished", "not_submitted",
         "credits", "manifest"}``, numbers but for the last; the parts add up to the total. Where requests have left
@@ -135,6 +137,8 @@ class RunwayBatchOperator(StoppableBatch):
         cancel_on_timeout: bool = True,
         cancel_on_kill: bool = True,
         media_from: Sequence[str] | str | None = None,
+        posters: bool = True,
+        contact_sheet_frames: int = 9,
         dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -162,6 +166,10 @@ class RunwayBatchOperator(StoppableBatch):
         self.cancel_on_timeout = cancel_on_timeout
         self.cancel_on_kill = cancel_on_kill
         self.media_from = checked_prefixes(media_from)
+        self.posters = posters
+        self.contact_sheet_frames = whole_number(
+            "contact_sheet_frames", contact_sheet_frames, least=0, most=36
+        )
         self.is_dry_run = checked_flag(dry_run)
         self._phase = None
 

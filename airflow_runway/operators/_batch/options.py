@@ -20,6 +20,8 @@ class BatchOptions:
     on_partial_failure: str
     max_moderated: int
     max_lost_answers: int
+    #: Of a clip's contact sheet; ``None`` = neither poster nor sheet is made.
+    contact_sheet_frames: int | None
     #: Assets and aliases that the task produces.
     outlets: Sequence[object]
     #: Seconds after so many tries of one file in vain.

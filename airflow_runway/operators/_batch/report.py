@@ -102,6 +102,7 @@ class BatchReport:
                 max_bytes=LARGEST_OUTPUT,
                 max_concurrency=4,
                 pause=self._options.pause_between_tries,
+                contact_sheet_frames=self._options.contact_sheet_frames,
                 models=self._phase.models(),
                 owner=self._origin.owner,
             ),

@@ -57,6 +57,8 @@ class BatchSteps(RunwayOperatorBase):
     cancel_on_kill: bool
     is_dry_run: bool | str
     on_clear: str
+    posters: bool
+    contact_sheet_frames: int
     pause_between_tries: Callable[[int], float]
     _phase: BatchPhase | None
     _signal: StopSignal | None
@@ -142,6 +144,7 @@ class BatchSteps(RunwayOperatorBase):
             on_partial_failure=self.on_partial_failure,
             max_moderated=self.max_moderated,
             max_lost_answers=self.max_lost_answers,
+            contact_sheet_frames=self.contact_sheet_frames if self.posters else None,
             outlets=self.outlets,
             pause_between_tries=self.pause_between_tries,
         )

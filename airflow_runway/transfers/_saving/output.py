@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from airflow_runway._probing.prober import UnmeasuredError
 from airflow_runway.core.saving.manifest import Measures, file_entry
@@ -11,11 +12,11 @@ from airflow_runway.exceptions import RunwayTransferError, runway_errors
 from airflow_runway.transfers._saving.download import AlreadyThereError, Download, media_type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from airflow_runway._probing.prober import Prober
+    from airflow_runway._probing.prober import Prober, Stills
     from airflow_runway.core.models import RunwayTask
-    from airflow_runway.core.saving.manifest import FileEntry
+    from airflow_runway.core.saving.manifest import FileEntry, StillPaths
     from airflow_runway.core.saving.naming import FileName
     from airflow_runway.core.saving.promises import Promise
     from airflow_runway.telemetry import Log
@@ -41,8 +42,10 @@ class OutputJob:
     wait: Callable[[int], None]
     #: A larger file is refused.
     max_bytes: int
-    #: Finds out width, height and duration.
+    #: Finds out width, height and duration, and makes poster and contact sheet.
     prober: Prober
+    #: Of a clip's contact sheet; 0 = a poster only, ``None`` = neither.
+    contact_sheet_frames: int | None
     log: Log
 
 
@@ -75,20 +78,46 @@ class _Output:
         ).run()
         path = str(job.destination.path(self._name))
         job.log.info("%s: %s, %d bytes.", self._what, path, size)
-        return file_entry(job.index, path, size, sha256, self._media_type, self._measures(size))
+        return file_entry(
+            job.index, path, size, sha256, self._media_type, self._measures(size), self._stills(size)
+        )
+
+    def _stills(self, size: int) -> StillPaths:
+        if self._job.contact_sheet_frames is None:
+            return {}
+        with self._read_again("a poster") as file:
+            stills = self._job.prober.stills(file, size, self._media_type, self._job.contact_sheet_frames)
+            return {} if stills is None else self._stored(stills)
+        return {}
+
+    def _stored(self, stills: Stills) -> StillPaths:
+        pictures = {"poster": stills.poster, "sheet": stills.contact_sheet}
+        paths: dict[str, str] = {}
+        for kind, content in pictures.items():
+            if content is not None:
+                name = self._job.file_name.still(self._job.runway_task_id, self._job.index, kind)
+                self._job.destination.write(name, content, "image/jpeg")
+                paths[kind] = str(self._job.destination.path(name))
+        return {"poster": paths.get("poster"), "contact_sheet": paths.get("sheet")}
 
     def _measures(self, size: int) -> Measures:
-        """A file that cannot be measured is none the worse for it."""
+        with self._read_again("width and duration") as file:
+            return self._job.prober.measure(file, size, self._media_type)
+        return {}
+
+    @contextlib.contextmanager
+    def _read_again(self, without: str) -> Iterator[IO[bytes]]:
+        """What was saved, to be looked into. A file of which that fails is none the worse for it."""
         why: object
         try:
             with self._job.destination.reading(self._name) as file:
-                return self._job.prober.measure(file, size, self._media_type)
+                yield file
+            return
         except UnmeasuredError as unmeasured:
             why = unmeasured
         except Exception as error:
             why = f"it could not be read again ({type(error).__name__})"
-        self._job.log.warning("%s is saved without width and duration: %s.", self._what, why)
-        return {}
+        self._job.log.warning("%s is saved without %s: %s.", self._what, without, why)
 
     def _link(self, dead: bool) -> str:
         task = self._job.read(dead)

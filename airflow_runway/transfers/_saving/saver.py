@@ -64,6 +64,8 @@ class SaverOptions:
     max_concurrency: int
     #: Seconds to wait after so many tries in vain, from 1, before one file is tried again.
     pause: Callable[[int], float]
+    #: Of a clip's contact sheet; 0 = posters only, ``None`` = neither is made.
+    contact_sheet_frames: int | None = None
     #: For the manifest: the model of each generation, by its id, where known.
     models: Mapping[str, str] = field(default_factory=dict)
     #: For the manifest: the task that saves; ``None`` if unknown.
@@ -151,8 +153,14 @@ class Saver:
         if outcome.task is None:
             return []
         # What has failed gets a manifest at most, and may have no names for its outputs.
-        stems = [] if outcome.errors else self._output_stems(outcome.id, len(outcome.task.output))
-        return [*stems, self.manifest_name(outcome)]
+        outputs = 0 if outcome.errors else len(outcome.task.output)
+        stems = self._output_stems(outcome.id, outputs)
+        stills = [
+            self._options.file_name.still(outcome.id, index, kind)
+            for index in range(outputs)
+            for kind in ("poster", "sheet")
+        ]
+        return [*stems, *stills, self.manifest_name(outcome)]
 
     def _output_stems(self, runway_task_id: str, outputs: int) -> list[str]:
         return [self._options.file_name.stem(runway_task_id, index) for index in range(outputs)]
@@ -175,6 +183,7 @@ class Saver:
                     wait=self._wait,
                     max_bytes=self._options.max_bytes,
                     prober=self._prober,
+                    contact_sheet_frames=self._options.contact_sheet_frames,
                     log=self._log,
                 )
             )

@@ -50,6 +50,8 @@ def test_the_manifest_describes_what_is_there(save, tmp_path, saved):
                 "height": None,
                 "duration": None,
                 "fps": None,
+                "poster": None,
+                "contact_sheet": None,
             }
         ],
         "error": None,

@@ -104,5 +104,7 @@ def test_what_an_event_carries():
         "height": 1,
         "duration": None,
         "fps": 24.0,
+        "poster": None,
+        "contact_sheet": None,
         "manifest": "s3://aws@bucket/t1.manifest.json",
     }

@@ -9,6 +9,7 @@ from unit.scripted import Scripted
 from unit.transfers.conftest import CLIP, GOOD, MP4, PAGE, PNG
 
 from airflow_runway.exceptions import RunwayTransferError, RunwayTransferRefusedError
+from airflow_runway.transfers._saving.destination import Destination
 
 
 def test_every_output_is_saved_under_what_it_is(save, world, saved):
@@ -17,6 +18,43 @@ def test_every_output_is_saved_under_what_it_is(save, world, saved):
     manifest = save(max_concurrency=3)
     assert [entry["media_type"] for entry in manifest["files"]] == ["video/mp4", "image/png", "video/mp4"]
     assert saved() == ["t1-0.mp4", "t1-1.png", "t1-2.mp4", "t1.manifest.json"]
+
+
+class TestStills:
+    @pytest.fixture
+    def film(self):
+        from unit.probing.test_stills import BLUE, RED, film
+
+        return Scripted(200, film(RED, BLUE), MP4)
+
+    def test_they_lie_beside_the_clip_and_in_the_manifest(self, save, film, saved, tmp_path):
+        (entry,) = save(film)["files"]
+        assert saved() == ["t1-0.mp4", "t1-0.poster.jpg", "t1-0.sheet.jpg", "t1.manifest.json"]
+        assert (entry["poster"], entry["contact_sheet"]) == (
+            entry["path"].replace(".mp4", ".poster.jpg"),
+            entry["path"].replace(".mp4", ".sheet.jpg"),
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "kinds"), [({"posters": False}, []), ({"contact_sheet_frames": 0}, ["poster"])]
+    )
+    def test_they_can_be_switched_off(self, arguments, kinds, save, film, saved):
+        (entry,) = save(film, **arguments)["files"]
+        assert saved() == ["t1-0.mp4", *(f"t1-0.{kind}.jpg" for kind in kinds), "t1.manifest.json"]
+        assert entry["contact_sheet"] is None
+
+    def test_where_they_cannot_be_stored_the_clip_is(self, save, film, saved, monkeypatch):
+        write = Destination.write
+
+        def refuse(self, name, *rest):
+            if name.endswith(".jpg"):
+                raise PermissionError(name)
+            write(self, name, *rest)
+
+        monkeypatch.setattr(Destination, "write", refuse)
+        (entry,) = save(film)["files"]
+        assert entry["poster"] is None
+        assert saved() == ["t1-0.mp4", "t1.manifest.json"]
 
 
 @pytest.mark.parametrize(
