@@ -1,20 +1,17 @@
 """Files of the team's own, opened where it is allowed: see :mod:`airflow_runway.core.media.places` for the rule.
 
-A local file is judged where its path really leads, and then opened step by step from the root without following a
-link, so that nobody exchanges a folder in between. Only regular files are read, and opening waits for nothing.
+A local file is judged where its path really leads, see :mod:`airflow_runway._local_files`.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.sdk import ObjectStoragePath
 
+from airflow_runway._local_files import opened_below
 from airflow_runway.core.media.places import AllowedPlaces, Place, not_had, place_of, read_prefixes
 from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError, RunwayMediaRefusedError
@@ -22,9 +19,6 @@ from airflow_runway.exceptions import RunwayConfigurationError, RunwayMediaError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: On Linux a folder that may only be passed through can be stepped into; elsewhere it must be readable.
-_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 #: What tells whether a file is there, and whether it could be read.
 _TELLING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
@@ -76,20 +70,10 @@ class MediaFrom:
             raise unreadable(what, error) from None
 
     def _local(self, place: Place) -> tuple[BinaryIO, int]:
-        try:
-            real = os.path.realpath(place.path, strict=True)
-            if not self.allowed.lists or not all(_is_below(real, each) for each in self.allowed.local):
-                raise PermissionError
-            descriptor = _stepped_to(real)
-        except (OSError, ValueError):
-            raise PermissionError from None
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            os.close(descriptor)
-            raise PermissionError
+        file, size, real = opened_below(place.path, self.allowed.local)
         # Airflow's own paths tell of what is read by themselves.
         get_hook_lineage_collector().add_input_asset(context=self, uri=f"file://{real}")  # type: ignore[no-untyped-call]
-        return open(descriptor, "rb"), found.st_size
+        return file, size
 
     def _remote(self, uri: str, place: Place, what: str) -> tuple[BinaryIO, int]:
         if not self.allowed.admits(place):
@@ -114,24 +98,6 @@ def _protocols(filesystem: object) -> Sequence[str]:
     """What a filesystem of fsspec calls itself: one name, or several."""
     names = getattr(filesystem, "protocol", ())
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _is_below(real: str, prefixes: Sequence[str]) -> bool:
-    return any(Path(real).is_relative_to(os.path.realpath(prefix)) for prefix in prefixes)
-
-
-def _stepped_to(real: str) -> int:
-    """Open a path in which nothing is a link; descriptors of the way there are closed."""
-    *folders, name = Path(real).parts[1:]
-    at = os.open("/", _STEP)
-    try:
-        for folder in folders:
-            below = os.open(folder, _STEP, dir_fd=at)
-            os.close(at)
-            at = below
-        return os.open(name, _FILE, dir_fd=at)
-    finally:
-        os.close(at)
 
 
 def _no_storage(what: str, error: Exception) -> RunwayMediaRefusedError:

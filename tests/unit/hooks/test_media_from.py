@@ -101,7 +101,7 @@ class TestLocalFiles:
                 (briefs / "x").symlink_to(tmp_path)
             return found
 
-        monkeypatch.setattr("airflow_runway.hooks._media_from.os.path.realpath", exchanged)
+        monkeypatch.setattr("airflow_runway._local_files.os.path.realpath", exchanged)
         refusal(briefs / "x" / "secret.png", [str(briefs)])
 
     def test_only_regular_files_and_no_waiting(self, briefs):
