@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_runway.core.journal.record import read_id, read_number
 from airflow_runway.core.redaction import redact
 
-#: Items in one entry of the state store. An item has 2,200 bytes at the very most; an entry may have 65,535.
+#: Items in one entry of the state store. An item has 2,600 bytes at the very most; an entry may have 65,535.
 ITEMS_PER_CHUNK: Final = 25
 #: Characters of an item's note.
 _NOTE: Final = 200
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is known of one item. No prompt, key or URL: it is visible in UI and database."""
+    """What is known of one item. No key or URL, and no prompt unasked: it is visible in UI and database."""
 
     key: str
     state: State
@@ -77,6 +77,10 @@ class Item:
     refused: bool = False
     #: Whether its id was taken up from an error, which tells no price.
     taken_up: bool = False
+    #: Its place in the list when it was last sent, from 0; -1 = not known.
+    number: int = -1
+    #: What its author lets people call it, see :mod:`airflow_runway.core.gallery.labels`.
+    label: str = ""
 
     @property
     def is_unpriced(self) -> bool:
@@ -155,7 +159,7 @@ class Item:
 
 _DEFAULTS: Final = {field.name: field.default for field in fields(Item)}
 #: What an amount or a count in a stored value must be, so that sums can be made of it.
-_NUMBERS: Final = {"sent_at", "estimated", "charged", "spent", "sent_in", "lost", "dearest"}
+_NUMBERS: Final = {"sent_at", "estimated", "charged", "spent", "sent_in", "lost", "dearest", "number"}
 
 
 def read_item(value: Any) -> Item:

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.journal.batch import is_another_list, is_submitted
@@ -241,7 +242,7 @@ class BatchItems:
         pinned, content = self.pin[place], self._fingerprint(prepared.identity)
         if pinned.content and pinned.content != content and not pinned.is_named:
             return None
-        return intent(
+        planned = intent(
             self._store.get(pinned.key),
             key=pinned.key,
             as_written=self._as_written(self._bodies[place]),
@@ -250,6 +251,7 @@ class BatchItems:
             kind=self.kind(place),
             sent_in=self._store.header.tries,
         )
+        return replace(planned, number=place, label=self._bodies[place].label)
 
     def postpone(self, item: Item, before: Item | None, note: str) -> None:
         """Record that an item was not taken, and is to be sent again: it is again what it was before.

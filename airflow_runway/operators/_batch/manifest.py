@@ -67,6 +67,15 @@ class BatchSummary(TypedDict):
     runway_task_ids: NotRequired[list[str | None]]
 
 
+def others_in(summary: BatchSummary) -> list[str]:
+    """What became of the items that did not succeed: counts in words, without those that are 0.
+
+    :param summary: of the batch.
+    """
+    names = ("failed", "moderated", "lost_answers", "unfinished", "not_submitted")
+    return [f"{summary[name]} {name.replace('_', ' ')}" for name in names if summary[name]]  # type: ignore[literal-required]
+
+
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What is to be said of an item besides what is recorded of it."""

@@ -14,6 +14,7 @@ from airflow_runway.core.limits import (
 from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN
 from airflow_runway.exceptions import RunwayReadRefusedError
+from airflow_runway.links.runway import RunwayClipsLink
 from airflow_runway.operators._batch.stoppable import StoppableBatch
 from airflow_runway.operators._budgeted import most_credits
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
@@ -59,6 +60,10 @@ class RunwayBatchOperator(StoppableBatch):
         number, different in each. It is not sent. Without it, an item is known by its content (body, and content of
         the files it names), so a body that is rendered otherwise is another item. With it, the key alone counts: what
         succeeded under it is kept, whatever its body is by now.
+    :param label_field: what an item is called on the pages *Clips* and *Gallery*, for all who may read the Dag: the
+        name of a member of each body, e.g. ``"promptText"``, which is sent all the same; ``True`` = the name of the
+        body's first file, else the first words of its prompt; ``None`` = its ``item_key``, where there is one;
+        ``False`` = its number only.
     :param route: the route of all of them, e.g. ``image_to_video``; templated.
     :param destination: a folder on object storage where outputs are saved; templated. ``None`` = they are not.
     :param file_name: how files are named, see
@@ -111,6 +116,7 @@ class RunwayBatchOperator(StoppableBatch):
         "requests", "route", "item_key", "destination", "file_name", "manifest", "runway_conn_id", "is_dry_run",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
+    operator_extra_links = (RunwayClipsLink(),)
     ui_color = "#ddd6fe"
 
     def __init__(
@@ -119,6 +125,7 @@ class RunwayBatchOperator(StoppableBatch):
         requests: str | Iterable[Mapping[str, Any]],
         route: str,
         item_key: str | None = None,
+        label_field: str | bool | None = None,
         destination: str | None = None,
         file_name: str = DEFAULT_PATTERN,
         manifest: str | None = None,
@@ -146,6 +153,9 @@ class RunwayBatchOperator(StoppableBatch):
         self.requests = requests
         self.route = route
         self.item_key = item_key
+        if label_field is not None and not isinstance(label_field, str | bool):
+            raise ValueError("label_field must be the name of a member, True, False or None.")
+        self.label_field = label_field
         self.destination = destination
         self.file_name = file_name
         self.manifest = manifest

@@ -14,7 +14,7 @@ from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.saving.naming import FileName
 from airflow_runway.exceptions import RunwayBatchError, RunwayBatchIncompleteError, runway_errors
-from airflow_runway.operators._batch.manifest import Fate, Origin, line_of, own_name
+from airflow_runway.operators._batch.manifest import Fate, Origin, line_of, others_in, own_name
 from airflow_runway.operators._batch.messages import no_longer_there, remedy, still_running
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ class BatchReport:
         :raises RunwayConfigurationError: destination or manifest are wrong.
         :raises RunwayTransferError: the destination cannot be reached now.
         """
+        from airflow_runway.stores.landing import note_landing
         from airflow_runway.transfers._saving.destination import folder_at
 
         if self._options.destination:
             self._saver()
+            note_landing(self._context, str(self._options.destination), self._options.file_name, ())
         if self._options.manifest:
             folder_at(self._options.manifest)
 
@@ -143,7 +145,12 @@ class BatchReport:
         self._phase.conclude()
         summary = self._summary(lines, manifest)
         self._log.info(
-            "Batch: %s", {name: value for name, value in summary.items() if name != "runway_task_ids"}
+            "Batch has ended: %d of %d succeeded, %s%g credits. %s",
+            summary["succeeded"],
+            summary["total"],
+            "".join(f"{count}, " for count in others_in(summary)),
+            summary["credits"],
+            f"All items: {manifest}." if manifest else "",
         )
         off_list = [item.runway_task_id for item in self._phase.off_list() if item.state is State.RUNNING]
         if off_list:
@@ -264,11 +271,7 @@ class BatchReport:
     def _error(
         self, summary: BatchSummary, bad: list[BatchLine]
     ) -> RunwayBatchError | RunwayBatchIncompleteError:
-        counts = ", ".join(
-            f"{summary[name]} {name.replace('_', ' ')}"
-            for name in ("failed", "moderated", "lost_answers", "unfinished", "not_submitted")
-            if summary[name]
-        )
+        counts = ", ".join(others_in(summary))
         reasons = " ".join(f"Item {line['index']}: {line['note']}" for line in bad[:_REASONS_TOLD])
         more = f" ({len(bad) - _REASONS_TOLD} more)" if len(bad) > _REASONS_TOLD else ""
         where = f" All items: {summary['manifest']}." if summary["manifest"] else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow.sdk import ObjectStoragePath
 
 from airflow_runway.core.facts import CoreError
+from airflow_runway.core.gallery.labels import label_of
 from airflow_runway.core.journal.pin import named
 from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.redaction import redact
@@ -38,14 +39,19 @@ class Request:
     error: str = ""
     #: The key that its author gave it, as :func:`airflow_runway.core.journal.pin.named` has it; empty = none.
     name: str = ""
+    #: What people may call it; empty = nothing.
+    label: str = ""
 
 
-def read_requests(given: object, media_from: MediaFrom, item_key: str | None = None) -> list[Request]:
+def read_requests(
+    given: object, media_from: MediaFrom, item_key: str | None = None, label_field: str | bool | None = None
+) -> list[Request]:
     """The entries of a list.
 
     :param given: JSON bodies, or the URL of a JSON-lines file.
     :param media_from: opens the file.
     :param item_key: the member of each body that is its stable key; it is taken out of the body.
+    :param label_field: see :func:`airflow_runway.core.gallery.labels.label_of`.
     :raises RunwayConfigurationError: it is neither, or empty, or keys are missing or not unique; nothing was sent.
     :raises RunwayMediaError: the file is not allowed, not there, or cannot be read now; nothing was sent.
     """
@@ -60,6 +66,8 @@ def read_requests(given: object, media_from: MediaFrom, item_key: str | None = N
         )
     if not requests:
         raise RunwayConfigurationError("requests is empty. Nothing was sent.")
+    for request in requests:
+        request.label = label_of(request.payload or {}, label_field, item_key)
     if item_key is None:
         return requests
     if not isinstance(item_key, str):

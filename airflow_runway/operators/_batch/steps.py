@@ -40,6 +40,7 @@ class BatchSteps(RunwayOperatorBase):
     requests: str | Iterable[Mapping[str, Any]]
     route: str
     item_key: str | None
+    label_field: str | bool | None
     destination: str | None
     file_name: str
     manifest: str | None
@@ -115,7 +116,7 @@ class BatchSteps(RunwayOperatorBase):
     def _requests(self) -> list[Request]:
         from airflow_runway.operators._batch.requests import read_requests
 
-        return read_requests(self.requests, self.hook.media_from, self.item_key)
+        return read_requests(self.requests, self.hook.media_from, self.item_key, self.label_field)
 
     def _find_bodies(self, phase: BatchPhase) -> None:
         """The list as it is now, as far as it is there: what is recorded needs none."""

@@ -1,0 +1,1 @@
+"""What the pages in Airflow's UI show of a run, decided without Airflow."""
