@@ -33,7 +33,10 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_runway.transfers.runway_to_object_storage",
             }
         ],
-        "extra-links": ["airflow_runway.links.runway.RunwayTaskLink"],
+        "extra-links": [
+            "airflow_runway.links.runway.RunwayTaskLink",
+            "airflow_runway.links.runway.RunwayClipsLink",
+        ],
         "connection-types": [_connection_type()],
         "config": {"runway": _configuration()},
     }
@@ -71,6 +74,17 @@ def _configuration() -> dict[str, Any]:
                 "one task may then both submit, and pay.",
                 kind="boolean",
                 default="False",
+            ),
+            "gallery": _option(
+                "Show the pages *Clips* and *Gallery* in Airflow's UI.",
+                kind="boolean",
+                default="True",
+            ),
+            "gallery_from": _option(
+                "Prefixes, with commas between, below which the pages look for files of runs whose rendered fields "
+                "Airflow no longer keeps (``[core] max_num_rendered_ti_fields_per_task``). Empty: such runs show no "
+                "pictures, except where Airflow (from 3.3) has recorded where they were saved.",
+                example="s3://aws_default@bucket/clips/, file:///srv/clips/",
             ),
             "max_credits_per_run": _option(
                 "The most that the submitting tasks of one Dag run may spend together, in credits. Needs a journal "

@@ -37,6 +37,7 @@ class LocalAirflow(AirflowRest):
     :param fork: whether components are forked from one warm interpreter, which saves most of the start;
         default: on Linux.
     :param grace: seconds between SIGTERM and SIGKILL when it stops.
+    :param login: user name and password, where ``env`` says that not everybody is an admin.
     :param on_phase: told ``migrating``, ``starting`` and ``ready``, each when it begins.
     """
 
@@ -51,9 +52,10 @@ class LocalAirflow(AirflowRest):
         fork: bool | None = None,
         grace: float = 5.0,
         on_phase: Callable[[str], None] = lambda phase: None,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self._port, self._execution_port = free_port(), free_port()
-        super().__init__(f"http://127.0.0.1:{self._port}")
+        super().__init__(f"http://127.0.0.1:{self._port}", login=login)
         self.home = home.absolute()
         self.logs = self.home / "logs"
         self.environment = airflow_environment(

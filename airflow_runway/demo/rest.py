@@ -26,11 +26,13 @@ class AirflowRest:
 
     :param base_url: e.g. ``http://127.0.0.1:8080``, without a trailing slash.
     :param timeout: seconds for one request.
+    :param login: user name and password; ``None`` where everybody is an admin.
     """
 
-    def __init__(self, base_url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, base_url: str, *, timeout: float = 30.0, login: tuple[str, str] | None = None) -> None:
         self.base_url = base_url
         self._timeout = timeout
+        self._login = login
         self._token: str | None = None
         # A proxy of the caller's has no business between two processes of one machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -47,7 +49,7 @@ class AirflowRest:
         :raises OSError: when nobody listens.
         """
         if self._token is None and path != "/auth/token":
-            self._token = self.request("GET", "/auth/token")["access_token"]
+            self._token = self.token()
         headers = {"Accept": accept, "Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -60,6 +62,14 @@ class AirflowRest:
             detail = error.read().decode(errors="replace")[:2000]
             raise RestError(f"{method} {path}: HTTP {error.code} {detail}", error.code) from None
         return json.loads(text) if text else None
+
+    def token(self) -> str:
+        """A new token for the user, as ``_token`` in a browser's cookies."""
+        if self._login is None:
+            return str(self.request("GET", "/auth/token")["access_token"])
+        name, password = self._login
+        answer = self.request("POST", "/auth/token", {"username": name, "password": password})
+        return str(answer["access_token"])
 
     def trigger_dag(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Create a run.

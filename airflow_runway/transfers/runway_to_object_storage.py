@@ -15,6 +15,7 @@ from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.protocol.gateways import checked_task_id
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
+from airflow_runway.links.runway import RunwayClipsLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -86,6 +87,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
     template_fields: Sequence[str] = (
         "runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id",
     )  # fmt: skip
+    operator_extra_links = (RunwayClipsLink(),)
     ui_color = "#d1fae5"
     #: Seconds to wait after so many tries of one file in vain; tests put a function here that returns 0.
     pause_between_tries: Callable[[int], float] = staticmethod(pause_before_retry)
@@ -133,6 +135,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         :raises RunwayConfigurationError: ids, ``file_name`` or ``destination`` are wrong; nothing was fetched.
         """
         # Imported when work starts: Dag files are parsed all the time, and HTTP libraries are heavy.
+        from airflow_runway.stores.landing import note_landing
         from airflow_runway.transfers._saving.destination import Destination, folder_at
         from airflow_runway.transfers._saving.saver import Saver, SaverOptions
 
@@ -152,6 +155,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
             contact_sheet_frames=self.contact_sheet_frames if self.posters else None,
         )
         self._saver = saver = Saver(self.hook, destination, options, self.log)
+        note_landing(context, str(self.destination), self.file_name, different)
         outcomes = saver.run(different)
         self._settle(saver, outcomes, context)
         self._report(saver, outcomes, destination, context)

@@ -106,6 +106,7 @@ class Saver:
         with ThreadPoolExecutor(min(self._options.max_concurrency, _MOST_THREADS), "runway-transfer") as pool:
             try:
                 _run_all(pool, [partial(self._prepare, one) for one in outcomes])
+                self._tell_of_earlier([one.id for one in outcomes if one.manifest is not None])
                 # Looked at once per run: what another worker begins meanwhile is its own business.
                 self._destination.sweep([stem for one in outcomes for stem in self._stems(one)])
                 _run_all(pool, [job for one in outcomes for job in self._jobs(one)])
@@ -215,8 +216,16 @@ class Saver:
         manifest = complete_manifest(document, outcome.id)
         if manifest is None or not all(self._is_there(outcome, entry) for entry in manifest["files"]):
             return None
-        self._log.info("Runway task %s is saved already: nothing is downloaded.", outcome.id)
         return manifest
+
+    def _tell_of_earlier(self, runway_task_ids: Sequence[str]) -> None:
+        """One line, however many they are."""
+        if len(runway_task_ids) == 1:
+            self._log.info("Runway task %s is saved already: nothing is downloaded.", *runway_task_ids)
+        elif runway_task_ids:
+            self._log.info(
+                "%d generations are saved already: nothing of them is downloaded.", len(runway_task_ids)
+            )
 
     def _is_there(self, outcome: SaveOutcome, entry: FileEntry) -> bool:
         if entry["media_type"] not in EXTENSIONS:
