@@ -22,6 +22,7 @@ BENCHMARKS = (
     "journal",
     "budgets",
     "batch",
+    "gallery",
 )
 
 
