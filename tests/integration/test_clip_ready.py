@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
+from integration.support import saved_names
+
 DAG = "clip_made"
 
 
@@ -25,8 +27,7 @@ def test_a_saved_clip_starts_the_next_dag(airflow, emulator, tmp_path):
     assert {manifest["runway_task_id"] for manifest in manifests} == set(ids)
     assert [manifest["route"] for manifest in manifests] == ["text_to_video"] * 2
     folder = tmp_path / "clips" / run_id
-    names = {f"{one}-0.mp4" for one in ids} | {f"{one}.manifest.json" for one in ids}
-    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in folder.iterdir()} == set().union(*map(saved_names, ids))
 
     wanted = {}
     for manifest in manifests:

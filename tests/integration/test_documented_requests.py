@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from integration.dag_test import dag_test
 from integration.media import decode, make_clip
-from integration.support import KEY, connection_to
+from integration.support import KEY, connection_to, saved_names
 
 from airflow_runway.emulator.process import emulator_process
 
@@ -68,7 +68,7 @@ def test_each_ends_in_a_saved_file(emulator, gptplus5_emulator, picture, tmp_pat
     for name, charge in zip(COMETAPI + GPTPLUS5, charges, strict=True):
         runway_task_id = charge["runway_task_id"]
         names = {path.name for path in (tmp_path / name).iterdir()}
-        assert names == {f"{runway_task_id}-0.mp4", f"{runway_task_id}.manifest.json"}
+        assert names == saved_names(runway_task_id)
         file = tmp_path / name / f"{runway_task_id}-0.mp4"
         saved = decode(file)
         assert (saved.codec, saved.pixels) == ("h264", "yuv420p")
