@@ -57,17 +57,17 @@ def _checked(conn_id: str) -> int:
     try:
         settings = hook.use(connection)
     except RunwayConfigurationError as error:
-        raise NotUsableError(str(error)) from None
+        raise NotUsableError(error.message) from None
     code = ACCEPTED
     account: tuple[str, ...] = ()
     try:
         account = hook.check_account()
     except RunwayReadRefusedError as error:
         code = REFUSED
-        _complain(conn_id, "refused", str(error))
+        _complain(conn_id, "refused", error.message)
     except RunwayError as error:
         code = REFUSED
-        _complain(conn_id, "no answer", str(error))
+        _complain(conn_id, "no answer", error.message)
     else:
         _say(f"{conn_id}: {account[0]}")
     _say(f"  gateway   {settings.gateway.title} ({settings.gateway.name})")

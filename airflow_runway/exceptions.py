@@ -49,6 +49,7 @@ from typing import TYPE_CHECKING, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind
+from airflow_runway.core.reports import headline, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,13 +92,19 @@ __all__ = [
 class RunwayError(Exception):
     """Everything that this provider raises on purpose.
 
-    :param message: the sentence for people.
+    Its text, ``str(error)``, is a report: a first line of 90 characters at most that says what happened and what to
+    do, and below it a line for each detail (:mod:`airflow_runway.core.reports`). ``docs/errors.md`` has a section for
+    each class.
+
+    :param message: all of it in one line; what journals and manifests keep.
     :param task: the last reading of the generation, if there was one.
     :param status: HTTP status of the answer; ``None`` where no connection came about.
     :param retry_after: seconds that the server asked to wait, if it did.
     :param key_refused: whether it is the API key that is refused.
-    :param runway_task_id: of a submission: the id in an answer that is no acceptance.
+    :param runway_task_id: of a submission: the id in an answer that is no acceptance; of a read or deadline: whose.
     :param refused: whether that answer was a refusal, but for the id.
+    :param summary: what happened in a few words, where the message's first sentence is too long for it.
+    :param next_step: what to do now in a few words, where the kind of the error does not say it best.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.OTHER
@@ -112,12 +119,36 @@ class RunwayError(Exception):
         key_refused: bool = False,
         runway_task_id: str = "",
         refused: bool = False,
+        summary: str = "",
+        next_step: str = "",
     ) -> None:
         super().__init__(message)
         #: The same as a value, for events, journals and decisions.
         self.facts = ErrorFacts(
-            self.kind, message, task, status, retry_after, key_refused, runway_task_id, refused
+            self.kind,
+            message,
+            task,
+            status,
+            retry_after,
+            key_refused,
+            runway_task_id,
+            refused,
+            summary,
+            next_step,
         )
+
+    def __str__(self) -> str:
+        return report(self.facts, type(self).__name__.lower())
+
+    @property
+    def message(self) -> str:
+        """All of it in one line, for another sentence, a journal or a manifest."""
+        return self.facts.message
+
+    @property
+    def headline(self) -> str:
+        """The first line of the report: what happened and what to do."""
+        return headline(self.facts)
 
     @property
     def task(self) -> RunwayTask | None:
@@ -141,7 +172,7 @@ class RunwayError(Exception):
 
     @property
     def runway_task_id(self) -> str:
-        """Of a submission: the id in an answer that is no acceptance. It may exist, and be charged."""
+        """Of a submission: the id in an answer that is no acceptance; it may exist. Of a read, a deadline: whose."""
         return self.facts.runway_task_id
 
 
@@ -417,6 +448,8 @@ def error_of(facts: ErrorFacts) -> RunwayError:
         key_refused=facts.key_refused,
         runway_task_id=facts.runway_task_id,
         refused=facts.refused,
+        summary=facts.summary,
+        next_step=facts.next_step,
     )
 
 

@@ -60,8 +60,10 @@ class RunwayRetryPolicy(RetryPolicy):
         if not isinstance(exception, RunwayError):
             return RetryDecision.default()
         if isinstance(exception, AirflowFailException):
-            return RetryDecision.fail(str(exception)[:500])
-        return RetryDecision.retry(self._delay(exception), f"{type(exception).__name__}: {exception}"[:500])
+            return RetryDecision.fail(exception.headline)
+        return RetryDecision.retry(
+            self._delay(exception), f"{type(exception).__name__}: {exception.headline}"
+        )
 
     def _delay(self, error: RunwayError) -> timedelta:
         facts = error.facts

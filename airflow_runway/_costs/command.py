@@ -115,7 +115,7 @@ def _in_journal(options: CostOptions, odd: list[str]) -> Iterator[Cost | None]:
     try:
         journal = configured_journal()
     except RunwayConfigurationError as error:
-        raise _NothingToCountError(str(error)) from None
+        raise _NothingToCountError(error.message) from None
     if journal is None:
         return
     yield None

@@ -197,7 +197,7 @@ class Settling:
         try:
             return self._hook.get_task(runway_task_id, attempts=READ_ATTEMPTS)
         except RunwayError as error:
-            raise RefusedError(f"{error} Nothing was changed.") from None
+            raise RefusedError(f"{error.message} Nothing was changed.") from None
 
     def _not_there(self, record: Record) -> None:
         """Make sure that an id which an error named is no reason to keep the submission."""

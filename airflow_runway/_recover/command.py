@@ -72,8 +72,10 @@ def _hook(options: Options) -> RunwayHook:
     hook = RunwayHook(options.conn_id)
     try:
         hook.use(connection_of(options.conn_id))
-    except (NotUsableError, RunwayConfigurationError) as error:
+    except NotUsableError as error:
         raise NotAskedError(f"Connection {options.conn_id!r}: {error}") from None
+    except RunwayConfigurationError as error:
+        raise NotAskedError(f"Connection {options.conn_id!r}: {error.message}") from None
     return hook
 
 

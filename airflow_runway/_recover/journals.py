@@ -100,7 +100,7 @@ def journal_here() -> Journal | None:
     try:
         return configured_journal()
     except RunwayConfigurationError as error:
-        raise NotAskedError(str(error)) from None
+        raise NotAskedError(error.message) from None
 
 
 def claimed(journal: Journal | None, task: TaskKey, record: Record, runway_task_id: str) -> bool | None:
@@ -116,5 +116,7 @@ def claimed(journal: Journal | None, task: TaskKey, record: Record, runway_task_
         return None
     try:
         return claim(journal.files, runway_task_id, by=claimant(task, record))
-    except (JournalFolderError, RunwayConfigurationError) as error:
+    except JournalFolderError as error:
         raise RefusedError(f"{runway_task_id} could not be claimed: {error}.") from None
+    except RunwayConfigurationError as error:
+        raise RefusedError(f"{runway_task_id} could not be claimed: {error.message}") from None

@@ -102,7 +102,7 @@ def _reading(record: Record, hook: RunwayHook | None, trouble: Callable[[str], N
     try:
         task = hook.get_task(record.runway_task_id)
     except RunwayError as error:
-        trouble(str(error))
+        trouble(error.message)
         return NO_ANSWER
     if task.status.is_sighting:
         return task.status.value

@@ -73,7 +73,7 @@ class ErrorFacts:
     """An error that has not been raised."""
 
     kind: ErrorKind
-    #: What happened, to which id, what it cost, what to do.
+    #: What happened, to which id, what it cost, what to do: one line, of any length. It is what is stored.
     message: str
     #: The last reading of the generation, if there was one.
     task: RunwayTask | None = None
@@ -83,10 +83,15 @@ class ErrorFacts:
     retry_after: float | None = None
     #: Whether it is the API key that is refused.
     key_refused: bool = False
-    #: Of a submission: the id that stands in an answer which is no acceptance; it may exist, and be charged.
+    #: Of a submission: the id that stands in an answer which is no acceptance; it may exist, and be charged. Of a
+    #: read or a deadline: whose.
     runway_task_id: str = ""
     #: Whether that answer was a refusal, but for the id.
     refused: bool = False
+    #: What happened in a few words, where the message's first sentence does not say it in short.
+    summary: str = ""
+    #: What to do now in a few words, where there is something better than what the kind says.
+    next_step: str = ""
 
     def __str__(self) -> str:
         return self.message

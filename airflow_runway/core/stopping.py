@@ -65,6 +65,7 @@ def left_running(generations: str, state: str | None, *, known: str = "A retry p
         ErrorKind.STOPPED,
         f"{generations} runs on, nothing was cancelled: this task was told to stop, and {said}. "
         f"{known} and pays nothing for it; where no retry is left, clear this task.",
+        summary=f"Told to stop; {generations} runs on",
     )
 
 
@@ -74,6 +75,7 @@ def nothing_runs() -> ErrorFacts:
         ErrorKind.STOPPED,
         "This batch was told to stop while none of its generations ran, so nothing more was sent. A retry goes on "
         "with it; where no retry is left, clear this task.",
+        summary="Told to stop while nothing of it ran",
     )
 
 
@@ -83,4 +85,5 @@ def nothing_sent() -> ErrorFacts:
         ErrorKind.STOPPED,
         "This task was told to stop before its request was sent: nothing was sent and nothing was charged. "
         "A retry sends it.",
+        summary="Told to stop before the request was sent",
     )

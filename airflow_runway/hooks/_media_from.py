@@ -47,7 +47,9 @@ class MediaFrom:
                 tuple(read_prefixes(name, value) for name, value in given.items() if value is not None)
             )
         except ValueError as error:
-            raise RunwayConfigurationError(f"{redact(error)}. Nothing was sent.") from None
+            raise RunwayConfigurationError(
+                f"{redact(error)}. Nothing was sent.", summary="media_from names what is no prefix"
+            ) from None
 
     def opened(self, uri: str, what: str) -> tuple[BinaryIO, int]:
         """A file, opened for reading, and its size in bytes.
@@ -63,7 +65,7 @@ class MediaFrom:
                 raise PermissionError
             return self._local(place) if place.is_local else self._remote(uri, place, what)
         except _TELLING:
-            raise RunwayMediaError(f"{not_had(what)}.") from None
+            raise RunwayMediaError(f"{not_had(what)}.", next_step="Check the file and media_from") from None
         except (RunwayMediaError, RunwayConfigurationError):
             raise
         except Exception as error:

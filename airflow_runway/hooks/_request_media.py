@@ -202,26 +202,40 @@ class RequestMedia:
         """A fresh link to the output of an earlier generation."""
         runway_task_id, index = output_of(reference.uri) or ("", 0)
         where = f"{reference.field} wants output {index} of Runway task {runway_task_id}"
+        told = f"{reference.field}: Runway task {runway_task_id}"
         try:
             task = self._hook.get_task(checked_task_id(runway_task_id), attempts=READ_ATTEMPTS)
         except RunwayReadRefusedError as error:
             raise RunwayMediaRefusedError(
-                f"{where}, which cannot be read. Nothing was sent. {error}"
+                f"{where}, which cannot be read. Nothing was sent. {error.message}",
+                summary=f"{told} cannot be read",
+                next_step="Check the connection, then clear this task",
             ) from None
         except RunwayReadError as error:
-            raise RunwayMediaError(f"{where}, which could not be read. Nothing was sent. {error}") from None
+            raise RunwayMediaError(
+                f"{where}, which could not be read. Nothing was sent. {error.message}",
+                summary=f"{told} could not be read",
+            ) from None
         ending = ending_of(task)
         if isinstance(ending, Failed | Cancelled):
-            raise RunwayMediaRefusedError(f"{where}, which is not there. Nothing was sent. {ending.error}")
+            raise RunwayMediaRefusedError(
+                f"{where}, which is not there. Nothing was sent. {ending.error}",
+                summary=f"{told} has no output",
+                next_step="Make that one again, then clear this task",
+            )
         if not isinstance(ending, Succeeded):
             raise RunwayMediaError(
                 f"{where}, which is {task.status}. Nothing was sent and nothing was charged. Put a RunwayTaskSensor "
-                "before this task; a retry looks again."
+                "before this task; a retry looks again.",
+                summary=f"{told} is {task.status}",
+                next_step="Put a RunwayTaskSensor before this task",
             )
         if index >= len(task.output):
             raise RunwayMediaRefusedError(
                 f"{where}, which has {len(task.output)} output(s), counted from 0. Nothing was sent and nothing was "
-                "charged."
+                "charged.",
+                summary=f"{told} has no output {index}",
+                next_step="Correct the reference, then clear",
             )
         return task.output[index]
 

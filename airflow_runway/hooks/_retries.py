@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
+from airflow_runway.core.reports import summary
 from airflow_runway.exceptions import (
     RunwayError,
     RunwayMediaError,
@@ -62,7 +63,10 @@ def _settings(
         return max(hook.pause_between_tries(state), min(asked, LONGEST_PAUSE_IN_WORKER))
 
     def say(state: tenacity.RetryCallState) -> None:
-        hook.log.warning("%s Trying again in %.1f s.", _error(state), state.upcoming_sleep)
+        # In short: if no try helps, the last one's error is the report.
+        error = _error(state)
+        told = summary(error.facts) if isinstance(error, RunwayError) else type(error).__name__
+        hook.log.warning("%s. Trying again in %.1f s.", told, state.upcoming_sleep)
 
     return {
         "stop": tenacity.stop_after_attempt(attempts),

@@ -91,7 +91,9 @@ class Uploads:
         if plain and not settings.base_url.startswith("http://"):
             raise RunwayMediaRefusedError(
                 f"{settings.gateway.title} wants uploads at {redact(slot.url)}, which is no https:// address. "
-                "Nothing was sent and nothing was charged."
+                "Nothing was sent and nothing was charged.",
+                summary=f"{settings.gateway.title} wants uploads at no https:// address",
+                next_step="Ask the gateway's support",
             )
         form, deadline = Form(slot.fields, file), Deadline(settings.timeout)
         form.speed = speed = LeastSpeed(deadline, configured(), patience=settings.timeout)
@@ -112,7 +114,9 @@ class Uploads:
             except (ValueError, ForbiddenAddressError) as error:
                 raise RunwayMediaRefusedError(
                     f"{settings.gateway.title} wants uploads at {redact(slot.url)}, which is not gone to: {error}. "
-                    "Nothing was sent and nothing was charged."
+                    "Nothing was sent and nothing was charged.",
+                    summary=f"{settings.gateway.title} wants uploads at a forbidden address",
+                    next_step="Ask the gateway's support",
                 ) from None
             except (requests.RequestException, OSError) as error:
                 raise _unsent(file, str(speed) if speed.is_too_slow else type(error).__name__) from None

@@ -213,9 +213,9 @@ class RunwayHook(ConnectionHook):
         try:
             return True, self.run_exchange(exchanges.check_connection(self.settings.gateway))
         except RunwayReadRefusedError as error:
-            return False, f"{error} {doubt_about_key(self.settings)}".rstrip()
+            return False, f"{error.message} {doubt_about_key(self.settings)}".rstrip()
         except RunwayError as error:
-            return False, str(error)
+            return False, error.message
 
     def check_account(self) -> tuple[str, ...]:
         """:meth:`test_connection` in sentences: that the key is accepted, balance, every limit. Free.

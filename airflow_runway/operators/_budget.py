@@ -57,6 +57,9 @@ def keep_to_budget(
         f"Runway task {record.runway_task_id} may cost {estimate:g} credits, {than}; cancelling it at once: "
         f"{outcome}. Its cost {told}. Raise {name} or make the request smaller, then clear this task.",
         task=task,
+        runway_task_id=record.runway_task_id,
+        summary=f"Runway task {record.runway_task_id} is too dear ({estimate:g} credits)",
+        next_step=f"Raise {name}, then clear this task",
     )
 
 

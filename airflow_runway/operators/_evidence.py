@@ -46,6 +46,7 @@ def lost_answer(
     return RunwayAmbiguousSubmissionError(
         f"{never_answered(hook, record)} {evidence(hook, record, payload, folder)}",
         runway_task_id=record.runway_task_id,
+        summary="An earlier try's answer was lost",
     )
 
 
@@ -117,7 +118,8 @@ def could_not_be_read(decision: TryLater, trouble: Exception | None) -> RunwayEr
         return trouble
     why = f": {trouble}" if isinstance(trouble, JournalFolderError) else ""
     return RunwayJournalError(
-        f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again."
+        f"Nothing was sent and nothing was charged: {decision.reason}{why}. A retry looks again.",
+        summary=decision.reason,
     )
 
 
@@ -154,6 +156,8 @@ def elsewhere(
         'generation up and pay for another one, clear this task with on_clear="regenerate"'
         f"{f', or delete {_ENTRY}' if folder is None else ''}.",
         runway_task_id=record.runway_task_id,
+        summary=f"Runway task {record.runway_task_id} is not this account's",
+        next_step="Give the connection its earlier key back",
     )
 
 

@@ -104,5 +104,6 @@ def as_journal_error() -> Iterator[None]:
 def _could_not(error: Exception) -> RunwayJournalError:
     return RunwayJournalError(
         f"The budget's ledgers could not be read or written ({type(error).__name__}: {redact(error, limit=200)}). "
-        "Nothing was sent, and nothing was charged. A retry tries again."
+        "Nothing was sent, and nothing was charged. A retry tries again.",
+        summary="The budget's ledgers cannot be used",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from airflow_runway.core.reports import summary
 from airflow_runway.exceptions import RunwayMediaError
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ def prepare_or_match(
     except RunwayMediaError as error:
         for record in recorded:
             if record.as_written == as_written and accept(record):
-                log.warning("Taking the request for the recorded one, though: %s", error)
+                log.warning("%s. Taking the request for the recorded one, though.", summary(error.facts))
                 return record
         raise

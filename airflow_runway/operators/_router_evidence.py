@@ -72,13 +72,15 @@ class RouterEvidence(RouterNoting):
         # Where nothing keeps the intent, the next try would find none, and would submit again.
         if not (record.router and policy.recover_ambiguous and self._store.is_kept):
             return RunwayAmbiguousSubmissionError(
-                f"{error} {evidence(self._hook, record, payload, self._store.folder)}"
+                f"{error.message} {evidence(self._hook, record, payload, self._store.folder)}",
+                summary=error.facts.summary,
             )
         return RunwayEvidencePendingError(
-            f"{error} The list of requests to router {record.router!r} may name it, for certain from "
+            f"{error.message} The list of requests to router {record.router!r} may name it, for certain from "
             f"{clock(closes_at(record))} on: a retry sends nothing, looks there, and takes the generation up if "
             f"it can be told. From {clock(over_at(record, policy.evidence_timeout))} on it is left to a person.",
             retry_after=max(0.0, closes_at(record) - time.time()),
+            summary=error.facts.summary,
         )
 
     def find(self, record: Record, payload: Mapping[str, object], policy: Policy) -> RoutedRequest:
@@ -118,10 +120,13 @@ class RouterEvidence(RouterNoting):
                 )
                 + f". From {clock(over_at(record, policy.evidence_timeout))} on it is left to a person.",
                 retry_after=verdict.after,
+                summary="An earlier try's answer was lost",
             )
         assert isinstance(verdict, LeaveToPerson)  # noqa: S101 - for the type checker
         left = lost_answer(self._hook, record, payload, self._store.folder)
-        raise RunwayAmbiguousSubmissionError(f"{left} {told} None is taken for this task's.")
+        raise RunwayAmbiguousSubmissionError(
+            f"{left.message} {told} None is taken for this task's.", summary=left.facts.summary
+        )
 
     def _claimed(self, record: Record, runway_task_id: str) -> bool:
         notes = self._notes(record)
@@ -133,7 +138,7 @@ class RouterEvidence(RouterNoting):
             # The list first: whatever is in it was noted before.
             listed = self._hook.router_requests(record.router, window.begins)
         except RunwayError as error:
-            return Found(None, trouble=str(error))
+            return Found(None, trouble=error.message)
         notes = self._notes(record)
         if notes is None:
             return Found(unheld(listed, window, ()))

@@ -65,7 +65,8 @@ class RouterNoting:
             raise RunwayJournalError(
                 f"Writing down that a request is about to be sent took {late:.0f} s, and a generation that is made "
                 "now could not be told from others by its time. Nothing was sent and nothing was charged. A retry "
-                "tries again."
+                "tries again.",
+                summary=f"Preparing the request took {late:.0f} s, too long",
             )
 
     def held(self, record: Record) -> None:

@@ -116,7 +116,8 @@ class SiblingsOf:
         except Exception as error:
             raise RunwayJournalError(
                 f"Whose Runway task {runway_task_id} is could not be found out in the journal folder "
-                f"({redact(error, limit=200)}). Nothing was sent, and nothing was charged. A retry looks again."
+                f"({redact(error, limit=200)}). Nothing was sent, and nothing was charged. A retry looks again.",
+                summary=f"Whose Runway task {runway_task_id} is nobody can tell",
             ) from error
 
     def _let_go(self, siblings: Siblings, request: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
 from airflow_runway.core.models import CancelOutcome
+from airflow_runway.core.reports import headline
 from airflow_runway.core.stopping import Fate, left_running, nothing_sent
 from airflow_runway.exceptions import RunwayNotAcceptedError, RunwayTaskCancelledError, error_of
 from airflow_runway.operators._stopping import StopInquiry
@@ -100,13 +101,16 @@ class StoppableSubmission(WaitsForRunwayTask):
             # No next try can find it: the journal no longer takes what this one has to say.
             raise RunwayTaskCancelledError(
                 f"Runway task {runway_task_id} was submitted while this task was cleared, and could not be recorded; "
-                f"cancelling: {self._cancel_what_runs()}."
+                f"cancelling: {self._cancel_what_runs()}.",
+                runway_task_id=runway_task_id,
+                summary=f"Cleared while Runway task {runway_task_id} was sent",
+                next_step="Note the id, then clear this task",
             )
         finding = self._inquiry.finding() if self._inquiry is not None else None
         if finding is None or finding.fate is Fate.RUN_ON:
             facts = left_running(f"Runway task {runway_task_id}", finding.state if finding else None)
             # Said at once: nobody knows for how long this process still lives.
-            self.log.warning("%s", facts)
+            self.log.warning("%s", headline(facts))
             raise error_of(facts)
         outcome = finding.outcome
         if outcome is None and not finding.is_under_way:
@@ -117,7 +121,10 @@ class StoppableSubmission(WaitsForRunwayTask):
             self._store.close(f"stopped: {outcome}")
         raise RunwayTaskCancelledError(
             f"Runway task {runway_task_id}: somebody ended this task while it ran, Airflow says that it is "
-            f"{finding.state}; cancelling: {outcome or 'not answered yet, it may run on'}."
+            f"{finding.state}; cancelling: {outcome or 'not answered yet, it may run on'}.",
+            runway_task_id=runway_task_id,
+            summary=f"Ended by somebody; Runway task {runway_task_id}: {outcome or 'may run on'}",
+            next_step="Clear this task to pay again",
         )
 
     def _cancel_what_runs(self) -> CancelOutcome | None:
@@ -136,5 +143,6 @@ class StoppableSubmission(WaitsForRunwayTask):
         elif self._stop_signal.wait(seconds):
             raise RunwayNotAcceptedError(
                 "This task was told to stop before its request was sent, or sent again: nothing was charged for it. "
-                "A retry sends it."
+                "A retry sends it.",
+                summary="Told to stop before the request was sent",
             )

@@ -167,8 +167,9 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
             raise
 
     def _skip(self, reason: Exception) -> AirflowSkipException:
-        self.log.warning("Skipped instead of failed: %s", reason)
-        return AirflowSkipException(str(reason))
+        # The one report; Airflow logs the exception's text as well.
+        self.log.warning("%s\nThis task is skipped instead of failed.", reason)
+        return AirflowSkipException(reason.headline if isinstance(reason, RunwayError) else str(reason))
 
     def _begin(self, context: Context) -> Wait:
         now = started_at = time.time()

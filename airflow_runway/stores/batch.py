@@ -98,7 +98,9 @@ class BatchStore:
         except NewerVersionError as error:
             raise RunwayJournalError(
                 f"The journal of this batch was written by a newer version of this provider ({error}): install that "
-                "one again on this worker. Nothing was sent and nothing was charged; a retry reads it again."
+                "one again on this worker. Nothing was sent and nothing was charged; a retry reads it again.",
+                summary="The journal is of a newer version",
+                next_step="Install that version on this worker",
             ) from error
         except Exception as error:
             raise RunwayJournalError(

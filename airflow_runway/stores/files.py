@@ -178,7 +178,9 @@ class Files:
                 f"The store of [runway] journal ({self.url}) created the same file twice, where a journal needs it "
                 "to refuse: two workers could both submit. Nothing was sent. Use another store, a newer version of "
                 "its library (s3fs from 2025.2), or, where never two workers run one task, [runway] journal_unsafe "
-                "= True."
+                "= True.",
+                summary="The journal's store creates one file twice",
+                next_step="Use another store, then clear this task",
             )
         finally:
             # A journal needs no right to delete; what is left then is one byte.

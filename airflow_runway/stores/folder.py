@@ -55,7 +55,8 @@ def configured_journal() -> Journal | None:
         raise RunwayConfigurationError(
             f"[runway] journal is {told}, on object storage, and [runway] journal_namespace is empty. Nothing was "
             'sent. Give each Airflow a namespace of its own, e.g. "production": Dags and runs of the same name must '
-            "never meet."
+            "never meet.",
+            summary="[runway] journal_namespace is empty",
         )
     part = folder_name(namespace) if namespace else _NONE
     return Journal(
@@ -99,7 +100,8 @@ def _root_at(url: str) -> ObjectStoragePath:
     except Exception as error:
         raise RunwayConfigurationError(
             f"[runway] journal is {redact(url, limit=200)!r}, which is nothing that ObjectStoragePath understands: "
-            f"{redact(error, limit=200)}. Nothing was sent. Is the provider of that storage installed?"
+            f"{redact(error, limit=200)}. Nothing was sent. Is the provider of that storage installed?",
+            summary="[runway] journal cannot be understood",
         ) from None
     return root
 

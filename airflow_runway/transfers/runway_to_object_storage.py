@@ -189,7 +189,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
             last = not _has_retries_left(context)
             recorded = [pair for pair in errors if _may_be_recorded(pair[1]) and (last or is_final(pair[1]))]
             for one, error in recorded:
-                self.log.error("Recorded in the manifest: %s", error)
+                self.log.error("%s\nIt is recorded in the manifest, and this task goes on.", error)
                 saver.record_failure(one)
             errors = [pair for pair in errors if pair not in recorded]
         if errors:

@@ -55,7 +55,9 @@ class TestEachClass:
             assert any(word in error.__doc__ for word in ("etr", "cost", "charge", "did not end well"))
 
     def test_it_can_be_made_from_a_sentence_alone(self, error):
-        assert str(error("What happened.")) == "What happened."
+        made = error("What happened.")
+        assert made.message == "What happened."
+        assert str(made).splitlines()[:2] == [made.headline, "What: What happened."]
 
 
 def test_of_a_failed_generation_both_errors_are_caught_by_one_class():

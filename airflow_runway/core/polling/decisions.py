@@ -33,11 +33,14 @@ from typing import TYPE_CHECKING
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.limits import DEFAULT_INTERVAL, NOT_VISIBLE_GRACE, SHORTEST_INTERVAL
-from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
+from airflow_runway.core.models import RunwayTask, TaskStatus
+from airflow_runway.core.polling.fates import FATES
 from airflow_runway.core.polling.progress import Progress, next_interval, updated
 
 if TYPE_CHECKING:
     from random import Random
+
+    from airflow_runway.core.models import CancelOutcome
 
 #: Longest pause that back-off after trouble reaches, in seconds.
 LONGEST_BACK_OFF = 60.0
@@ -156,6 +159,7 @@ def after_reading(wait: Wait, task: RunwayTask, *, now: float, chance: Random) -
                 f"Runway task {task.id} is reported as finished, but {missing} readings showed no output. It "
                 "was most likely charged: give this id to the gateway's support.",
                 task=task,
+                summary=f"Runway task {task.id} has finished without output",
             )
         )
     wait = replace(
@@ -197,6 +201,7 @@ def _after_not_seeing(wait: Wait, task: RunwayTask, *, now: float, chance: Rando
             ErrorKind.TASK_LOST,
             f"Runway task {task.id} {reason}. It may have been charged; the gateway's request history tells.",
             task=task,
+            summary=f"Runway task {task.id} is not known {'any more' if wait.seen else 'to the server'}",
         )
     )
 
@@ -222,6 +227,8 @@ def after_trouble(wait: Wait, error: ErrorFacts, *, now: float, chance: Random) 
                 f"Runway task {wait.runway_task_id} could not be read even once in {wait.troubles} tries; "
                 f"the last said: {error} Check gateway and Base URL of the connection, then clear this task: "
                 "it resumes with the same id.",
+                summary=f"Runway task {wait.runway_task_id} could not be read even once",
+                next_step="Check the connection, then clear this task",
             )
         )
     back_off = min(wait.interval * 2 ** min(wait.troubles - 1, 8), LONGEST_BACK_OFF)
@@ -246,19 +253,6 @@ def _again(
     return LookAgain(min(after, max(wait.deadline - now, 0.1)), wait)
 
 
-#: What became of a generation that missed its deadline.
-_FATES: dict[CancelOutcome | None, str] = {
-    None: "It goes on and is charged if it finishes: a RunwayTaskSensor with this id and a longer timeout picks it "
-    "up at no cost.",
-    CancelOutcome.CANCELLED: "It was cancelled; a refund is not promised.",
-    CancelOutcome.ALREADY_FINISHED: "It has ended since: clear this task, and the result is there at no cost.",
-    CancelOutcome.NOT_FOUND: "The server does not know it any more.",
-    CancelOutcome.NOT_SUPPORTED: "This gateway has no way to cancel: it goes on and is charged if it finishes. A "
-    "RunwayTaskSensor with this id and a longer timeout picks it up at no cost.",
-    CancelOutcome.UNKNOWN: "Whether it could be cancelled is not known: it may go on and be charged.",
-}
-
-
 def timed_out(
     wait: Wait,
     *,
@@ -273,11 +267,15 @@ def timed_out(
     :param trouble: the last failure to read, if that is how it ended.
     :param cancelled: what came of cancelling it; ``None`` if that was not tried.
     """
+    fate = FATES[cancelled]
     deadline = datetime.fromtimestamp(wait.deadline, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     last = f" The last reading said {task.raw_status or task.status}." if task else ""
     last += f" The last read failed: {trouble}" if trouble else ""
     return ErrorFacts(
         ErrorKind.TASK_TIMEOUT,
-        f"Runway task {wait.runway_task_id} had not finished by {deadline}.{last} {_FATES[cancelled]}",
+        f"Runway task {wait.runway_task_id} had not finished by {deadline}.{last} {fate.told}",
         task=task,
+        runway_task_id=wait.runway_task_id,
+        summary=f"Runway task {wait.runway_task_id} missed its deadline",
+        next_step=fate.next_step,
     )

@@ -59,6 +59,12 @@ class NotEnded:
 
 Ending = Succeeded | Failed | Cancelled | NotFound | NotEnded
 
+#: The same in a few words; what is not named gets what the kind of the error says.
+_IN_SHORT: dict[Cause, tuple[str, str]] = {
+    Cause.MODERATION: ("moderated", "Change the input, clear the submitting task"),
+    Cause.REQUEST: ("bad input", "Correct the input, clear the submitting task"),
+}
+
 #: A failed generation: what to do.
 _REMEDIES: dict[Cause, str] = {
     Cause.MODERATION: "Change the input: the same one is refused again, and repeated hits can suspend the account.",
@@ -90,10 +96,13 @@ def ending_of(task: RunwayTask) -> Ending:
 def _failure(task: RunwayTask, cause: Cause) -> ErrorFacts:
     code = f" ({task.failure_code})" if task.failure_code else ""
     reason = (task.failure or "no reason given").rstrip(".")
+    why, step = _IN_SHORT.get(cause, (task.failure_code or reason, ""))
     return ErrorFacts(
         ErrorKind.TASK_FAILED,
         f"Runway task {task.id} failed{code}: {reason}. {_charged(task)} {_REMEDIES[cause]}",
         task=task,
+        summary=f"Runway task {task.id} failed: {why}",
+        next_step=step,
     )
 
 

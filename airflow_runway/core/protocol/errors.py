@@ -1,12 +1,17 @@
-"""Verdicts in words: what happened, to which id, what it cost, what to do."""
+"""Verdicts in words: what happened, to which id, what it cost, what to do.
+
+What a status means decides the words (:mod:`airflow_runway.core.protocol.statuses`), but for the key and for credits.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
+from airflow_runway.core.protocol.statuses import FIREWALL, words_of
 from airflow_runway.core.protocol.verdicts import (
     Acceptance,
     Cause,
@@ -22,6 +27,7 @@ from airflow_runway.core.redaction import redact
 if TYPE_CHECKING:
     from airflow_runway.core.protocol.gateways import Gateway
     from airflow_runway.core.protocol.responses import Complaint, Response
+    from airflow_runway.core.protocol.statuses import StatusWords
 
 #: A refused submission: the kind of error, and what to do.
 _REFUSALS: dict[Cause, tuple[ErrorKind, str]] = {
@@ -31,10 +37,7 @@ _REFUSALS: dict[Cause, tuple[ErrorKind, str]] = {
         "Put a valid API key for this gateway into the connection, then clear this task.",
     ),
     Cause.CREDITS: (ErrorKind.OUT_OF_CREDITS, "Buy credits, then clear this task."),
-    Cause.ADDRESS: (
-        ErrorKind.REQUEST_REFUSED,
-        "Redirects are not followed: the connection's Base URL is most likely wrong.",
-    ),
+    Cause.ADDRESS: (ErrorKind.REQUEST_REFUSED, "Correct the connection, then clear this task."),
     Cause.LIMIT: (
         ErrorKind.NOT_ACCEPTED,
         "A limit is reached or no channel is free; a retry after some minutes sends it again.",
@@ -56,8 +59,17 @@ def create_without_answer(gateway: Gateway, route: str, delivery: Delivery, reas
     """
     verdict = judge_silence(delivery)
     if verdict.acceptance is Acceptance.NOT_ACCEPTED:
-        return _refusal(verdict, f"{gateway.title} could not be reached for {route}: {reason}.")
-    return _ambiguous(gateway, f"{gateway.title} gave no answer to the submission to {route}: {reason}.")
+        return _refusal(
+            verdict,
+            f"{gateway.title} could not be reached for {route}: {reason}.",
+            summary=f"{gateway.title} could not be reached",
+            next_step="Check network and Base URL; a retry sends it",
+        )
+    return _ambiguous(
+        gateway,
+        f"{gateway.title} gave no answer to the submission to {route}: {reason}.",
+        summary=f"{gateway.title} gave no answer to a submission",
+    )
 
 
 def create_without_id(gateway: Gateway, route: str, response: Response, complaint: Complaint) -> ErrorFacts:
@@ -69,16 +81,30 @@ def create_without_id(gateway: Gateway, route: str, response: Response, complain
     :param complaint: what the answer says is wrong; falsy if nothing.
     """
     verdict = _judged(response, complaint)
-    said = f"({_said(response, complaint)})"
+    status = _status(response, complaint)
+    words = words_of(status, is_web_page=response.is_html)
+    answer = f"({said(response, complaint)})"
     if verdict.acceptance is Acceptance.NOT_ACCEPTED:
-        happened = f"{gateway.title} refused the submission to {route} {said}."
-        return _refusal(verdict, happened, status=response.status)
+        happened = f"{gateway.title} refused the submission to {route} {answer}."
+        # Whose refusal it is, a web page leaves open; else the key and the balance need no other words.
+        by_status = words is FIREWALL or verdict.cause in {Cause.REQUEST, Cause.ADDRESS}
+        return _refusal(
+            verdict,
+            f"{happened} {words.hint}".rstrip() if by_status else happened,
+            status=response.status,
+            summary=_in_short(gateway, verdict.cause, status, complaint, words),
+            next_step=words.next_step if by_status else "",
+        )
     what = (
         "without a task id"
         if 200 <= response.status < 300
         else "with an error that leaves open if it was taken"
     )
-    return _ambiguous(gateway, f"{gateway.title} answered the submission to {route} {what} {said}.")
+    return _ambiguous(
+        gateway,
+        f"{gateway.title} answered the submission to {route} {what} {answer}. {words.hint}".rstrip(),
+        summary=f"Lost answer (HTTP {status}): {words.happened}",
+    )
 
 
 def create_with_doubtful_id(
@@ -95,37 +121,58 @@ def create_with_doubtful_id(
     refused = _judged(response, complaint).acceptance is Acceptance.NOT_ACCEPTED
     return ErrorFacts(
         ErrorKind.AMBIGUOUS_SUBMISSION,
-        f"{gateway.title} answered the submission to {route} with an error ({_said(response, complaint)}) that "
+        f"{gateway.title} answered the submission to {route} with an error ({said(response, complaint)}) that "
         f"names Runway task {runway_task_id}: it may exist and may be charged. Note this id; a clear of this task "
         "reads it before anything else, and sends nothing if it is there.",
         status=response.status,
         runway_task_id=runway_task_id,
         refused=refused,
+        summary=f"{gateway.title} answered with an error and an id",
+        next_step="Note the id, then clear this task",
     )
 
 
-def _judged(response: Response, complaint: Complaint) -> Verdict:
-    # Some gateways put the refusal's 4xx into the body of a 200.
+def _status(response: Response, complaint: Complaint) -> int:
+    """The status that counts: some gateways put a refusal's 4xx into the body of a 200."""
     inside = int(complaint.code) if complaint.code.isascii() and complaint.code.isdigit() else 0
-    status = inside if 200 <= response.status < 300 and 400 <= inside < 500 else response.status
-    return judge_create(status, complaint, after=retry_after(response))
+    return inside if 200 <= response.status < 300 and 400 <= inside < 500 else response.status
 
 
-def _refusal(verdict: Verdict, happened: str, *, status: int | None = None) -> ErrorFacts:
+def _judged(response: Response, complaint: Complaint) -> Verdict:
+    return judge_create(_status(response, complaint), complaint, after=retry_after(response))
+
+
+def _in_short(gateway: Gateway, cause: Cause, status: int, complaint: Complaint, words: StatusWords) -> str:
+    if cause is Cause.CREDITS:
+        return f"{gateway.title}: the account lacks credits (HTTP {status})"
+    if cause is Cause.LIMIT and status != 429:
+        return f"{gateway.title}: no channel is free (HTTP {status})"
+    # Of a request that is wrong in itself the gateway's own words say most.
+    if cause is Cause.REQUEST and complaint and status in {400, 404, 422, 500}:
+        return f"{gateway.title}: {complaint}"
+    return f"{gateway.title}: {words.happened} (HTTP {status})"
+
+
+def _refusal(
+    verdict: Verdict, happened: str, *, summary: str, next_step: str, status: int | None = None
+) -> ErrorFacts:
     kind, remedy = _REFUSALS[verdict.cause]
     return ErrorFacts(
         kind,
         f"{happened} Nothing was accepted and nothing was charged. {remedy}",
         status=status,
         retry_after=verdict.after,
+        summary=summary,
+        next_step=next_step,
     )
 
 
-def _ambiguous(gateway: Gateway, happened: str) -> ErrorFacts:
+def _ambiguous(gateway: Gateway, happened: str, *, summary: str) -> ErrorFacts:
     return ErrorFacts(
         ErrorKind.AMBIGUOUS_SUBMISSION,
         f"{happened} The generation may exist and may be charged. Look for it in the request history at "
         f"{gateway.portal}; sending it again could pay twice.",
+        summary=summary,
     )
 
 
@@ -140,6 +187,9 @@ def read_without_answer(gateway: Gateway, runway_task_id: str | None, reason: st
         ErrorKind.READ,
         f"{gateway.title} could not be asked about {_subject(runway_task_id)}: {reason}. "
         f"{_unharmed(runway_task_id)}Another look costs nothing.",
+        summary=f"{gateway.title} could not be asked",
+        next_step="Check the network; a retry reads again",
+        runway_task_id=runway_task_id or "",
     )
 
 
@@ -154,51 +204,44 @@ def read_without_state(
     :param complaint: what the answer says is wrong; falsy if nothing.
     """
     verdict = judge_read(response.status, complaint, gateway, after=retry_after(response))
+    words = words_of(response.status, is_web_page=response.is_html)
     happened = (
-        f"{gateway.title} did not tell about {_subject(runway_task_id)} ({_said(response, complaint)}). "
+        f"{gateway.title} did not tell about {_subject(runway_task_id)} ({said(response, complaint)}). "
+        f"{_unharmed(runway_task_id)}"
     )
-    happened += _unharmed(runway_task_id)
-    if verdict.retry is not Retry.NEVER:
-        return ErrorFacts(ErrorKind.READ, happened + "Another look costs nothing.", retry_after=verdict.after)
     key = verdict.cause is Cause.KEY
-    remedy = "Put a valid API key for this gateway into" if key else "Check gateway and Base URL of"
-    return ErrorFacts(
-        ErrorKind.READ_REFUSED,
-        f"{happened}{remedy} the connection; a task that waits resumes when it is cleared.",
+    facts = ErrorFacts(
+        ErrorKind.READ,
+        f"{happened}Another look costs nothing.",
+        retry_after=verdict.after,
+        runway_task_id=runway_task_id or "",
+        summary=f"{gateway.title}: {words.happened} (HTTP {response.status})",
+        next_step=words.read_step,
+    )
+    if verdict.retry is not Retry.NEVER:
+        return facts
+    step = words.read_step or _ADDRESS
+    if key:
+        told = "Put a valid API key for this gateway into the connection"
+    else:
+        told = f"{step} of the connection" if step == _ADDRESS else step
+    firewall = words is FIREWALL
+    hint = (
+        f"{words.hint} " if words.hint and (firewall or not key) and response.status not in _OF_BODIES else ""
+    )
+    return replace(
+        facts,
+        kind=ErrorKind.READ_REFUSED,
+        message=f"{happened}{hint}{told}; a task that waits resumes when it is cleared.",
+        retry_after=None,
         key_refused=key,
+        next_step="" if key and not firewall else f"{step}, then clear",
     )
 
 
-def upload_without_answer(gateway: Gateway, filename: str, reason: str) -> ErrorFacts:
-    """The error of an upload that got no answer.
-
-    :param gateway: where it was sent.
-    :param filename: the file.
-    :param reason: the library's words, redacted.
-    """
-    return ErrorFacts(
-        ErrorKind.MEDIA,
-        f"{gateway.title} could not be reached to upload {filename}: {reason}. {_UPLOAD_IS_FREE}",
-    )
-
-
-def upload_refused(gateway: Gateway, filename: str, response: Response, complaint: Complaint) -> ErrorFacts:
-    """The error of an upload that was answered with anything but a place for the file.
-
-    :param gateway: where it was sent.
-    :param filename: the file.
-    :param response: the whole response.
-    :param complaint: what the answer says is wrong; falsy if nothing.
-    """
-    verdict = judge_read(response.status, complaint, gateway, after=retry_after(response))
-    happened = f"{gateway.title} did not take the upload of {filename} ({_said(response, complaint)}). "
-    happened += _UPLOAD_IS_FREE
-    if verdict.retry is Retry.NEVER:
-        return ErrorFacts(ErrorKind.MEDIA_REFUSED, happened)
-    return ErrorFacts(ErrorKind.MEDIA, happened, retry_after=verdict.after)
-
-
-_UPLOAD_IS_FREE = "No generation was asked for and nothing was charged."
+_ADDRESS = "Check gateway and Base URL"
+#: What is said of their bodies concerns creates: a read sends an id at most.
+_OF_BODIES = frozenset({413, 415})
 
 
 def _subject(runway_task_id: str | None) -> str:
@@ -209,11 +252,21 @@ def _unharmed(runway_task_id: str | None) -> str:
     return "" if runway_task_id is None else "The generation itself is untouched and its id stays valid. "
 
 
-def _said(response: Response, complaint: Complaint) -> str:
+def said(response: Response, complaint: Complaint) -> str:
+    """What an answer says, in brackets of a sentence: status, complaint, or what stands in their place.
+
+    :param response: the whole response.
+    :param complaint: what it says is wrong; falsy if nothing.
+    """
     if complaint:
         return f"HTTP {response.status}: {complaint}"
     if response.is_html:
-        return f"HTTP {response.status}, a web page instead of JSON; is the Base URL right?"
+        from_whom = (
+            "is the Base URL right?"
+            if words_of(response.status).may_be_the_address
+            else "a proxy or a firewall in between may have sent it"
+        )
+        return f"HTTP {response.status}, a web page instead of JSON; {from_whom}"
     if not response.body.strip():
         return f"HTTP {response.status}, empty"
     if response.truncated:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind, core_error
 from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, TaskStatus
-from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol import errors, upload_errors
 from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.protocol.calls import Call, Exchange, NoAnswerError, UploadSlot
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
@@ -81,7 +81,8 @@ def _needed(
             raise _misconfigured(
                 f"{gateway.title} needs {name} on {route}, and neither the task nor the connection gives one. Set "
                 f"{name} to an address of your own; the result is fetched by reading, whether or not the callback "
-                "arrives."
+                "arrives.",
+                next_step=f"Set {name}, then clear this task",
             )
         if not isinstance(value, str) or not value.lower().startswith(("https://", "http://")):
             raise _misconfigured(f"{name} is {redact(value, limit=80)!r}, which is no http(s) address.")
@@ -200,12 +201,12 @@ def reserve_upload(gateway: Gateway, filename: str) -> Exchange[UploadSlot]:
     try:
         response = yield Call(gateway.uploads.method, gateway.uploads.path, body)
     except NoAnswerError as silence:
-        raise CoreError(errors.upload_without_answer(gateway, filename, silence.reason)) from None
+        raise CoreError(upload_errors.upload_without_answer(gateway, filename, silence.reason)) from None
     value = _object(parse(response.body))
     url, fields, uri = value.get("uploadUrl"), _object(value.get("fields")), value.get("runwayUri")
     if response.status == 200 and isinstance(url, str) and isinstance(uri, str) and url and uri:
         return UploadSlot(url, {str(name): str(text) for name, text in fields.items()}, uri)
-    raise CoreError(errors.upload_refused(gateway, filename, response, complaint_of(value)))
+    raise CoreError(upload_errors.upload_refused(gateway, filename, response, complaint_of(value)))
 
 
 def known_route(gateway: Gateway, route: str) -> Create:
@@ -222,8 +223,8 @@ def known_route(gateway: Gateway, route: str) -> Create:
     return row
 
 
-def _misconfigured(happened: str) -> CoreError:
-    return core_error(ErrorKind.CONFIGURATION, f"{happened} Nothing was sent.")
+def _misconfigured(happened: str, *, next_step: str = "") -> CoreError:
+    return core_error(ErrorKind.CONFIGURATION, f"{happened} Nothing was sent.", next_step=next_step)
 
 
 def _value(outcome: T | ErrorFacts) -> T:

@@ -94,6 +94,8 @@ def _id_of(gateway: Gateway, slug: str) -> Exchange[str]:
     raise core_error(
         ErrorKind.READ_REFUSED,
         f"{gateway.title} lists no router {redact(slug, limit=60)!r} to the API key of the connection.",
+        summary=f"{gateway.title} lists no router {redact(slug, limit=60)!r}",
+        next_step="Check route and API key, then clear",
     )
 
 

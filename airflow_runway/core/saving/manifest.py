@@ -190,7 +190,8 @@ def manifest_of(
 def _error_entry(error: BaseException, task: RunwayTask | None) -> ManifestError:
     return {
         "type": type(error).__name__,
-        "message": redact(error, limit=_LONGEST_MESSAGE),
+        # Of ours the message: the whole report is for a log.
+        "message": redact(getattr(error, "message", "") or error, limit=_LONGEST_MESSAGE),
         "failure": redact(task.failure) if task and task.failure else None,
         "failure_code": task.failure_code if task else None,
     }

@@ -100,6 +100,8 @@ class FileName:
                 f"Output {index} of Runway task {runway_task_id} is {media_type}, and file_name would call it "
                 f"{suffix}. Nothing was saved, and the generation itself is untouched. End file_name with "
                 "{extension}, then clear this task.",
+                summary=f"file_name would call {media_type} {suffix}",
+                next_step="End it with {extension}, then clear",
             )
         return name
 

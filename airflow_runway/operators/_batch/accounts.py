@@ -50,7 +50,12 @@ def confirm_account(hook: SubmittingHook, store: BatchStore, log: Log, *, gives_
     if unknown:
         ids = [item.runway_task_id for item in unknown]
         if not gives_up:
-            raise RunwayJournalError(elsewhere(ids, account.origin, recorded), runway_task_id=ids[0])
+            raise RunwayJournalError(
+                elsewhere(ids, account.origin, recorded),
+                runway_task_id=ids[0],
+                summary=f"{len(ids)} generations are not this account's",
+                next_step="Give the connection its earlier key back",
+            )
         note = f"It was given up, since it is not known at {account.origin}; elsewhere it may run on and be charged."
         store.put(
             *(item.ended(State.FAILED, note=f"Runway task {item.runway_task_id}: {note}") for item in unknown)

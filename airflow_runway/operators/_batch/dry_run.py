@@ -198,9 +198,9 @@ class _BatchDryRun:
             self._hook.prepare_create(self._route, body)
             return _Looked(request, "submit", self._hook.shape(prepared, body))
         except RunwayMediaError as error:
-            return _broken(request, str(error), may_pass=not isinstance(error, RunwayMediaRefusedError))
+            return _broken(request, error.message, may_pass=not isinstance(error, RunwayMediaRefusedError))
         except RunwayConfigurationError as error:
-            return _broken(request, str(error), stops=True)
+            return _broken(request, error.message, stops=True)
 
     def _recorded(self, request: Request) -> _Looked:
         item = self._phase.item(request.index)

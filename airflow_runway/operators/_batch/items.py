@@ -77,7 +77,11 @@ class BatchItems:
         cleared, items = self._store.is_cleared, self._store.items()
         pin = pin_of(self._entries(requests, looked_at=True), items, cleared=cleared, regenerate=regenerate)
         if cleared and not regenerate and is_another_list(pin, self.pin, items):
-            raise RunwayBatchError(another_list(items, len(requests)))
+            raise RunwayBatchError(
+                another_list(items, len(requests)),
+                summary="The list is not the one that was paid for",
+                next_step="Give the old list back, then clear",
+            )
         self._store.pin_list(pin, anew=True)
         self._excuse()
         self._bodies = {

@@ -28,7 +28,7 @@ class ListTrouble:
 
         :param error: why.
         """
-        reason = str(error).partition(" Nothing was sent")[0]
+        reason = error.message.partition(" Nothing was sent")[0]
         return cls(
             f"The list of requests is no longer there as it was when this task began: {reason} {_CURE}", True
         )

@@ -50,7 +50,29 @@ def remedy(reason: StopReason | None, *, max_moderated: int, max_lost_answers: i
                 "max_in_flight: raise it, or clear this task later. "
             )
         case StopReason.DEADLINE:
-            return "The batch's deadline has passed. "
+            return (
+                "The batch's deadline has passed: raise timeout, then clear this task; what succeeded is kept, what "
+                "runs is waited for, and what was cancelled is paid for again. "
+            )
+    return ""
+
+
+def next_step(reason: StopReason | None) -> str:
+    """The same in a few words, for the first line of the report; empty where there is nothing to say.
+
+    :param reason: what stopped the submissions.
+    """
+    match reason:
+        case StopReason.MODERATION:
+            return "Change the moderated requests, then clear"
+        case StopReason.LOST_ANSWERS | StopReason.PRICE_LOST:
+            return "Look into the gateway's history first"
+        case StopReason.BUDGET:
+            return "Raise max_credits, then clear this task"
+        case StopReason.IN_FLIGHT:
+            return "Raise max_in_flight, or clear this later"
+        case StopReason.DEADLINE:
+            return "Raise timeout, then clear this task"
     return ""
 
 

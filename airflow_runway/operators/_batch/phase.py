@@ -19,6 +19,7 @@ from airflow_runway.core.journal.limits import Limits, StopReason
 from airflow_runway.core.journal.record import Phase, Record
 from airflow_runway.core.journal.settlement import is_over
 from airflow_runway.core.limits import KILL_CLEANUP_TIMEOUT
+from airflow_runway.core.redaction import redact
 from airflow_runway.exceptions import (
     RunwayAmbiguousSubmissionError,
     RunwayAuthenticationError,
@@ -177,10 +178,11 @@ class BatchPhase(SettlingItems):
         except RunwayNotAcceptedError as error:
             # Others are about to spend from the same budget: nobody knows yet whether there is room.
             self.result.pause = self.result.pause or 0.0
-            self._log.warning("Item %d: %s", place, error)
+            self._log.warning("Item %d: %s", place, error.headline)
             return
         except RunwayMediaError as error:
-            self._not_sent(place, str(error), may_pass=not isinstance(error, RunwayMediaRefusedError))
+            self._log.error("Item %d: %s", place, error)
+            self.unsent[place] = (error.message, not isinstance(error, RunwayMediaRefusedError))
             return
         self._send(place, planned, before, body, routed)
 
@@ -193,7 +195,7 @@ class BatchPhase(SettlingItems):
         try:
             self._router.begin(routed)
         except RunwayJournalError as error:
-            self.postpone(planned, before, str(error))
+            self.postpone(planned, before, error.message)
             raise
 
     def _reserved(self, planned: Item) -> Item:
@@ -220,7 +222,7 @@ class BatchPhase(SettlingItems):
         except RunwayAmbiguousSubmissionError as error:
             named = replace(planned, runway_task_id=error.runway_task_id, refused=error.facts.refused)
             self._log.error("Item %d: %s", place, error)
-            self.put(named.ended(State.INTENT, note=str(error)))
+            self.put(named.ended(State.INTENT, note=error.message))
             return
         except (RunwaySubmissionError, RunwayConfigurationError) as error:
             self._router.refused(routed)
@@ -243,19 +245,20 @@ class BatchPhase(SettlingItems):
     def _not_accepted(self, place: int, planned: Item, before: Item | None, error: RunwayError) -> None:
         if isinstance(error, RunwayNotAcceptedError):
             # Nothing is wrong with the item: it is sent again after the pause.
-            self.postpone(planned, before, str(error))
+            self.postpone(planned, before, error.message)
             self.result.pause = max(self.result.pause or 0.0, error.retry_after or 0.0)
-            self._log.warning("Item %d: %s", place, error)
+            self._log.warning("Item %d: %s", place, error.headline)
             return
         of_every_item = isinstance(
             error, RunwayAuthenticationError | RunwayOutOfCreditsError | RunwayConfigurationError
         )
         if of_every_item:
             self.result.trouble = error
-            self.postpone(planned, before, str(error))
+            self.postpone(planned, before, error.message)
         else:
-            self.put(planned.ended(State.FAILED, note=str(error)))
-        self._log.error("Item %d: %s", place, error)
+            self.put(planned.ended(State.FAILED, note=error.message))
+        # What concerns every item is raised at the end, and told at length there.
+        self._log.error("Item %d: %s", place, error.headline if of_every_item else error)
 
     def _over_budget(self, item: Item, bound: str) -> None:
         outcome = self._hook.cancel_task(item.runway_task_id)
@@ -281,4 +284,4 @@ class BatchPhase(SettlingItems):
         try:
             self.cancel(items, why, self._hook.detached(KILL_CLEANUP_TIMEOUT))
         except Exception as error:
-            self._log.warning("%s Not everything could be cancelled: %s", why, error)
+            self._log.warning("%s Not everything could be cancelled: %s", why, redact(error))

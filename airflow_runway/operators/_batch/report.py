@@ -15,7 +15,7 @@ from airflow_runway.core.owner import owner_of
 from airflow_runway.core.saving.naming import FileName
 from airflow_runway.exceptions import RunwayBatchError, RunwayBatchIncompleteError, runway_errors
 from airflow_runway.operators._batch.manifest import Fate, Origin, line_of, others_in, own_name
-from airflow_runway.operators._batch.messages import no_longer_there, remedy, still_running
+from airflow_runway.operators._batch.messages import next_step, no_longer_there, remedy, still_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -281,10 +281,14 @@ class BatchReport:
             f"{summary['succeeded']} of {summary['total']} items succeeded, {counts}; {summary['credits']:g} credits "
             f"so far. {self._remedy()}{reasons}{more}{running}{gone}{where}"
         )
+        step = next_step(self._phase.result.stop_reason)
         if all(line["may_pass"] for line in bad):
-            return RunwayBatchIncompleteError(f"{text} A retry submits, and pays for, only what failed.")
+            return RunwayBatchIncompleteError(
+                f"{text} A retry submits, and pays for, only what failed.", next_step=step
+            )
         return RunwayBatchError(
-            f"{text} When this task is cleared, what succeeded is kept, and only what failed is submitted again."
+            f"{text} When this task is cleared, what succeeded is kept, and only what failed is submitted again.",
+            next_step=step,
         )
 
     def _remedy(self) -> str:

@@ -15,7 +15,9 @@ from airflow_runway.core.journal.record import model_in
 from airflow_runway.core.journal.settlement import Begins, Settlement, is_over, settlement_of
 from airflow_runway.core.limits import RESULT_ATTEMPTS
 from airflow_runway.core.polling.decisions import GaveUp, Wait, timed_out
-from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError
+from airflow_runway.core.protocol.endings import Cancelled, Failed, ending_of
+from airflow_runway.core.reports import summary
+from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, error_of
 from airflow_runway.operators._batch.items import BatchItems
 from airflow_runway.operators._batch.messages import still_running
 from airflow_runway.operators._reservations import Submitted
@@ -133,7 +135,7 @@ class SettlingItems(BatchItems):
                 if settlement.item.charged is not None:
                     self.budget.settled(self.submitted(settlement.item), settlement.item.charged)
                 if settlement.item.note:
-                    self._log.error("%s", settlement.item.note)
+                    self._log.error("%s", _told(settlement))
 
     def _leave_to_others(self) -> None:
         """An id that an error named may be another item's ("you have one running already"): it is left to that."""
@@ -156,7 +158,7 @@ class SettlingItems(BatchItems):
             self.result.trouble = refused
             return Settlement(item)
         except RunwayError as trouble:
-            self._log.warning("%s", trouble)
+            self._log.warning("%s. It is looked at again.", summary(trouble.facts))
             return Settlement(item)
         error = error_in(event)
         if error is not None and error.kind is ErrorKind.TASK_LOST and task.status.is_sighting:
@@ -268,3 +270,14 @@ class SettlingItems(BatchItems):
         """Wall clock at which a lost answer stops counting as unfinished; ``None`` = there is none."""
         with self._lock:
             return self._books.ages_at()
+
+
+def _told(settlement: Settlement) -> RunwayError | str:
+    """The report of an item that did not end well: the batch's own error only counts such items."""
+    decision = settlement.decision
+    if isinstance(decision, GaveUp):
+        return error_of(decision.error)
+    ending = ending_of(decision.task) if decision is not None else None
+    if isinstance(ending, Failed) and ending.retryable:
+        return error_of(ending.error.of_kind(ErrorKind.TRANSIENT_FAILURE))
+    return error_of(ending.error) if isinstance(ending, Failed | Cancelled) else settlement.item.note

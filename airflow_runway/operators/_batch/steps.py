@@ -106,7 +106,10 @@ class BatchSteps(RunwayOperatorBase):
         if self._signal is None:
             time.sleep(seconds)
         elif self._signal.wait(seconds):
-            raise RunwayNotAcceptedError("This task was told to stop before the request was sent.")
+            raise RunwayNotAcceptedError(
+                "This task was told to stop before the request was sent.",
+                summary="Told to stop before the request was sent",
+            )
 
     @staticmethod
     def _runs_mapped(context: Context) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_runway.core.reports import headline
 from airflow_runway.core.stopping import Fate, left_running, nothing_runs
 from airflow_runway.exceptions import RunwayBatchError, error_of
 from airflow_runway.operators._batch.messages import listed, still_running
@@ -129,7 +130,7 @@ class StoppableBatch(BatchSteps):
                 if ids
                 else nothing_runs()
             )
-            self.log.warning("%s", facts)
+            self.log.warning("%s", headline(facts))
             raise error_of(facts)
         if phase.running():
             # Accepted since the thread had its answer, or it is not done yet; what is gone is found to be.
@@ -138,7 +139,9 @@ class StoppableBatch(BatchSteps):
         raise RunwayBatchError(
             f"This task was ended while it ran, Airflow says that it is {state}. What was running is cancelled"
             + (f", but for {len(left)}.{still_running(left)}" if left else ".")
-            + " When the task is cleared, what succeeded is kept."
+            + " When the task is cleared, what succeeded is kept.",
+            summary=f"Ended by somebody, with {len(left)} generations left running",
+            next_step="Clear this task to go on",
         )
 
 

@@ -191,7 +191,9 @@ class Download:
         if size is not None and size > self._max_bytes:
             raise RunwayTransferRefusedError(
                 f"{self._what} has {size} bytes or more, above max_bytes ({self._max_bytes}). Nothing was saved, and "
-                "the generation itself is untouched. Raise max_bytes, then clear this task."
+                "the generation itself is untouched. Raise max_bytes, then clear this task.",
+                summary=f"{self._what} is above max_bytes",
+                next_step="Raise max_bytes, then clear this task",
             )
 
     def _restart(self, reason: str) -> NoReturn:
@@ -231,5 +233,7 @@ def media_type_of(head: bytes, what: str) -> str:
         raise BrokenOffError("the host sent a page of text instead of media", link_is_dead=True)
     raise RunwayTransferRefusedError(
         f"{what} begins like no media file that is known here ({head[:8].hex(' ')}). Nothing was saved, and the "
-        "generation itself is untouched: its link can be read from the task."
+        "generation itself is untouched: its link can be read from the task.",
+        summary=f"{what} is no known media",
+        next_step="Look at it over its link",
     )

@@ -151,7 +151,8 @@ class Fetcher:
                     return
                 if hop == MOST_REDIRECTS:
                     raise RunwayTransferRefusedError(
-                        f"{redact(first)} redirects more than {MOST_REDIRECTS} times."
+                        f"{redact(first)} redirects more than {MOST_REDIRECTS} times.",
+                        summary="An output's link redirects too often",
                     )
                 target = urljoin(url, lower["location"])
                 private = private and _same_origin(url, target)
@@ -173,12 +174,16 @@ class Fetcher:
             url = asked_for(url)
             _, host, port = origin(url)
         except ValueError as error:
-            raise RunwayTransferRefusedError(f"{redact(url)} is not fetched: {error}.") from None
+            raise RunwayTransferRefusedError(
+                f"{redact(url)} is not fetched: {error}.", summary="An output's address is not fetched"
+            ) from None
         try:
             self._guard.check(host, addresses(host, port))
             return self._session.get(url, headers=dict(headers), **request_options(self._settings))
         except ForbiddenAddressError as error:
-            raise RunwayTransferRefusedError(f"{redact(url)} is not fetched: {error}.") from None
+            raise RunwayTransferRefusedError(
+                f"{redact(url)} is not fetched: {error}.", summary="An output's address is not fetched"
+            ) from None
         except (requests.RequestException, OSError) as error:
             raise BrokenOffError(f"the host could not be asked ({type(error).__name__})") from None
 
@@ -197,5 +202,6 @@ def _check_redirect(url: str, target: str) -> None:
         before, after = "", "other"
     if after != before and (before, after) != ("http", "https"):
         raise RunwayTransferRefusedError(
-            f"{redact(url)} redirects to {redact(target, limit=200)}, over another scheme, which is not followed."
+            f"{redact(url)} redirects to {redact(target, limit=200)}, over another scheme, which is not followed.",
+            summary="An output's link redirects to another scheme",
         )

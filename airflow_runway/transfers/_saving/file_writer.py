@@ -102,5 +102,6 @@ class FileWriter:
         if stored != size:
             raise RunwayTransferError(
                 f"Storage shows {stored} of {size} bytes that were written to {self._url}. "
-                "The generation itself is untouched; a retry saves it anew."
+                "The generation itself is untouched; a retry saves it anew.",
+                summary="Storage shows fewer bytes than were written",
             )

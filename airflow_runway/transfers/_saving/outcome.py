@@ -47,7 +47,7 @@ def together(errors: Sequence[RunwayError], subject: str) -> RunwayError:
         return errors[0]
     final = all(is_final(error) for error in errors)
     kind = RunwayTransferRefusedError if final else RunwayTransferError
-    listed = " | ".join(str(error) for error in errors[:_MOST_LISTED])
+    listed = " | ".join(error.message for error in errors[:_MOST_LISTED])
     return kind(
         f"{subject}: {len(errors)} failures. {listed}{' | ...' if len(errors) > _MOST_LISTED else ''} | "
         "What could be saved is saved, and is found again by a retry."

@@ -52,7 +52,9 @@ class Storage:
         if info["type"] != "file":
             raise RunwayTransferRefusedError(
                 f"{url} is a folder. Nothing was saved there, and the generation itself is untouched. "
-                "Give another destination or file_name, then clear this task."
+                "Give another destination or file_name, then clear this task.",
+                summary="The destination of an output is a folder",
+                next_step="Give another file_name, then clear",
             )
         return int(info["size"])
 
@@ -104,5 +106,6 @@ def unknown_storage(destination: object, error: Exception) -> RunwayConfiguratio
 def _transfer_error(url: str, what: str, error: Exception) -> RunwayTransferError:
     return RunwayTransferError(
         f"The destination {url} could not {what}: {type(error).__name__}: "
-        f"{redact(error, limit=200)}. The generation itself is untouched; a retry tries again."
+        f"{redact(error, limit=200)}. The generation itself is untouched; a retry tries again.",
+        summary=f"The destination could not {what}",
     )

@@ -21,7 +21,15 @@ every_kind = pytest.mark.parametrize("kind", ErrorKind)
 
 
 def facts(kind, **fields):
-    more = {"task": TASK, "status": 429, "retry_after": 7.0, "key_refused": True, "runway_task_id": "t9"}
+    more = {
+        "summary": "In short",
+        "next_step": "Do",
+        "task": TASK,
+        "status": 429,
+        "retry_after": 7.0,
+        "key_refused": True,
+        "runway_task_id": "t9",
+    }
     return ErrorFacts(kind, "What happened.", **{**more, **fields})
 
 
@@ -51,7 +59,8 @@ def test_facts_become_an_error_and_facts_again(kind):
     assert error.facts == facts(kind)
     assert (error.task, error.status, error.retry_after, error.key_refused) == (TASK, 429, 7.0, True)
     assert error.runway_task_id == "t9"
-    assert str(error) == str(error.facts) == "What happened."
+    assert error.message == str(error.facts) == "What happened."
+    assert error.headline == "In short. Do."
 
 
 @every_kind

@@ -164,7 +164,8 @@ def check(found, sent):
     told.encode()
     assert not any(form in told for form in FORMS), told
     if isinstance(found, RunwayError):
-        assert told.isprintable(), told
+        assert all(line.isprintable() for line in told.split("\n")), told
+        assert found.message.isprintable()
         return
     if isinstance(found, Submission):
         assert found.runway_task_id.encode()

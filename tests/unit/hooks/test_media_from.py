@@ -46,7 +46,7 @@ def opened(uri, prefixes=None):
 
 
 def refusal(uri, prefixes=None):
-    with pytest.raises(RunwayMediaError, match=r"^promptImage \(it\) cannot be had") as caught:
+    with pytest.raises(RunwayMediaError, match=r"(?m)^What: promptImage \(it\) cannot be had") as caught:
         opened(uri, prefixes)
     assert not isinstance(caught.value, RunwayMediaRefusedError)
     return str(caught.value)
@@ -183,7 +183,7 @@ class TestTheConfiguration:
     def test_that_is_wrong_is_named(self, briefs, monkeypatch):
         monkeypatch.setenv(CONFIGURED, "keyframes")
         with pytest.raises(
-            RunwayConfigurationError, match=r"^\[runway\] media_from must be prefixes.*Nothing was"
+            RunwayConfigurationError, match=r"(?m)^What: \[runway\] media_from must be prefixes.*Nothing was"
         ):
             opened(briefs / "a.png")
 

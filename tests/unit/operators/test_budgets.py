@@ -90,7 +90,8 @@ class TestRoom:
         with pytest.raises(RunwayBudgetError) as told:
             task.run(on_clear="regenerate")
         assert task.gateway.posts == 1
-        text = str(told.value)
+        text = told.value.message
+        assert told.value.headline.startswith("max_credits_per_run=60 leaves no room. Raise the bound")
         assert text.startswith(
             "max_credits_per_run=60 leaves no room: 55 credits are spent or reserved, this needs 25."
         )

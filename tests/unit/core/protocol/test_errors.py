@@ -92,29 +92,14 @@ class TestRead:
         assert f"{remedy}; a task that waits resumes when it is cleared." in str(error)
 
 
-class TestUpload:
-    def test_no_answer_is_free(self):
-        error = errors.upload_without_answer(RUNWAY, "a.png", "reset")
-        assert error.kind is ErrorKind.MEDIA
-        assert "to upload a.png: reset. No generation was asked for and nothing was charged." in str(error)
-
-    @pytest.mark.parametrize(
-        ("status", "kind", "retry_after"),
-        [(429, ErrorKind.MEDIA, 7.0), (503, ErrorKind.MEDIA, 7.0), (400, ErrorKind.MEDIA_REFUSED, None)],
-    )
-    def test_a_refusal_tells_if_another_try_may_help(self, status, kind, retry_after):
-        error = errors.upload_refused(
-            RUNWAY, "a.png", responded(status, **{"Retry-After": "7"}), Complaint("no")
-        )
-        assert (error.kind, error.retry_after) == (kind, retry_after)
-        assert "HTTP" in str(error)
-        assert "nothing was charged" in str(error)
-
-
 @pytest.mark.parametrize(
     ("response", "words"),
     [
-        (responded(502, b"<html>"), "a web page instead of JSON; is the Base URL right?"),
+        (responded(404, b"<html>"), "a web page instead of JSON; is the Base URL right?"),
+        (
+            responded(502, b"<html>"),
+            "a web page instead of JSON; a proxy or a firewall in between may have sent it",
+        ),
         (responded(502, b"  "), "HTTP 502, empty"),
         (responded(502, b"[1]"), "(HTTP 502)"),
         (Response(200, {}, b'{"id": "17f2', truncated=True), "cut short after {"),

@@ -84,7 +84,9 @@ def test_what_is_no_list_or_empty_costs_nothing(given):
 
 
 def test_a_file_that_cannot_be_read_now_may_be_read_later():
-    with pytest.raises(RunwayMediaError, match=r"^The list of requests .*cannot be had.*a retry looks again"):
+    with pytest.raises(
+        RunwayMediaError, match=r"(?m)^What: The list of requests .*cannot be had.*a retry looks again"
+    ):
         read_requests("file:///nowhere/list.jsonl")
 
 

@@ -12,6 +12,6 @@ def test_errors_together():
     assert type(together([passing, final], "subject")) is RunwayTransferError
     refused = together([final, lost], "subject")
     assert type(refused) is RunwayTransferRefusedError
-    assert str(refused).startswith("subject: 2 failures. two | three | ")
+    assert refused.message.startswith("subject: 2 failures. two | three | ")
     assert SaveOutcome("t1").error is None
-    assert str(SaveOutcome("t1", errors=[passing, final]).error).startswith("Runway task t1: 2 failures.")
+    assert SaveOutcome("t1", errors=[passing, final]).error.message.startswith("Runway task t1: 2 failures.")

@@ -241,7 +241,7 @@ class TestTrouble:
     def test_a_failed_read_is_in_the_outcome(self, saver_of, hook):
         hook.readings["t1"] = [RunwayReadError("busy")]
         outcome = only(saver_of().run(["t1"]))
-        assert str(outcome.error) == "busy"
+        assert outcome.error.message == "busy"
         assert outcome.task is None
 
     def test_an_error_that_is_not_ours_is_raised(self, saver_of, hook):

@@ -69,7 +69,9 @@ def test_it_can_be_set_or_done_without(fetcher, dripping, monkeypatch):
 @pytest.mark.parametrize("value", ["fast", "-1", "nan", "inf"])
 def test_one_that_is_no_number_is_said_before_anything_is_fetched(save, world, monkeypatch, value):
     monkeypatch.setenv("AIRFLOW__RUNWAY__LEAST_SPEED", value)
-    with pytest.raises(RunwayConfigurationError, match=r"^\[runway\] least_speed is .*Nothing was sent"):
+    with pytest.raises(
+        RunwayConfigurationError, match=r"(?m)^What: \[runway\] least_speed is .*Nothing was sent"
+    ):
         save()
     assert world.downloads() == []
 
