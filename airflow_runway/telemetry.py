@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_runway.core.facts import ErrorFacts, ErrorKind
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.decisions import Finished
+from airflow_runway.core.reports import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -194,10 +195,14 @@ class WaitLog:
         """
         self._looks += 1
         if isinstance(found, ErrorFacts):
-            # The words may differ each time; that it cannot be read is logged once.
-            write = self._log.debug if self._failed else self._log.warning
+            # In short, and once: what ends a wait is told at length by the error that the worker raises.
+            passes = found.kind is ErrorKind.READ
+            write = self._log.warning if passes else self._log.info
+            if self._failed:
+                write = self._log.debug
             self._failed += 1
-            write("Runway task %s: %s", self.runway_task_id, found)
+            rest = "Waiting goes on for" if passes else "That was on reading"
+            write("%s. %s Runway task %s.", summary(found), rest, self.runway_task_id)
             return UNREADABLE
         if self._failed:
             self._log.info(

@@ -40,8 +40,11 @@ class ErrorEvent(TypedDict):
     task: ReadingEvent | None
     retry_after: float | None
     key_refused: bool
-    #: Of a submission: the id in an answer that is no acceptance.
+    #: Of a submission: the id in an answer that is no acceptance; of a wait or a read: whose.
     runway_task_id: str
+    #: What happened and what to do, in short. Events of earlier versions have neither.
+    summary: str
+    next_step: str
 
 
 class TaskEvent(TypedDict):
@@ -79,6 +82,8 @@ def error_event(decision: Finished | GaveUp) -> ErrorEvent | None:
         "retry_after": error.retry_after,
         "key_refused": error.key_refused,
         "runway_task_id": error.runway_task_id,
+        "summary": error.summary,
+        "next_step": error.next_step,
     }
 
 
@@ -121,6 +126,8 @@ def error_in(event: Mapping[str, Any] | None) -> ErrorFacts | None:
         retry_after=event.get("retry_after"),
         key_refused=bool(event.get("key_refused")),
         runway_task_id=str(event.get("runway_task_id") or ""),
+        summary=str(event.get("summary") or ""),
+        next_step=str(event.get("next_step") or ""),
     )
 
 

@@ -6,8 +6,6 @@ import random
 from math import inf
 from typing import TYPE_CHECKING
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_runway.core.limits import (
     DEFAULT_INTERVAL,
     LAST_LOOK_PATIENCE,
@@ -23,10 +21,13 @@ from airflow_runway.core.polling.decisions import (
 from airflow_runway.core.polling.lingering import linger_of
 from airflow_runway.triggers._cancel_on_kill import CancelsOnKill
 from airflow_runway.triggers._events import error_event
+from airflow_runway.triggers._fired import RunwayEvent
 from airflow_runway.triggers._poll_hub import Clock, poll_hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from airflow.triggers.base import TriggerEvent
 
     from airflow_runway.core.polling.decisions import Reading
     from airflow_runway.triggers._events import BatchEvent, ErrorEvent
@@ -105,7 +106,7 @@ class RunwayBatchTrigger(CancelsOnKill):
         event = await self._wait()
         # Nothing may follow the yield, no ``finally`` either: a run that is still alive when its row goes
         # is treated as killed.
-        yield TriggerEvent(event)
+        yield RunwayEvent(event)
 
     async def _wait(self) -> BatchEvent:
         from airflow_runway.hooks.runway import RunwayHook

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_runway.core.limits import DEFAULT_INTERVAL, LAST_LOOK_PATIENCE, SHORTEST_ABSENCE
 from airflow_runway.core.polling.decisions import (
     LookAgain,
@@ -18,10 +16,13 @@ from airflow_runway.core.polling.decisions import (
 from airflow_runway.telemetry import WaitLog
 from airflow_runway.triggers._cancel_on_kill import CancelsOnKill
 from airflow_runway.triggers._events import error_event
+from airflow_runway.triggers._fired import RunwayEvent
 from airflow_runway.triggers._poll_hub import Clock, poll_hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from airflow.triggers.base import TriggerEvent
 
     from airflow_runway.triggers._events import TaskEvent
 
@@ -67,7 +68,7 @@ class RunwayTaskTrigger(CancelsOnKill):
         event = await self._wait()
         # Nothing may follow the yield, no ``finally`` either: a run that is still alive when its row goes
         # is treated as killed.
-        yield TriggerEvent(event)
+        yield RunwayEvent(event)
 
     def unfinished_ids(self) -> list[str]:
         """The one generation that is waited for."""

@@ -53,7 +53,7 @@ class TestWaitLog:
         assert wait_log.looked(reading()) == "RUNNING"
         assert lines(caplog) == [
             "Runway task t1: RUNNING",
-            "Runway task t1: 503, request 0.",
+            "503, request 0. Waiting goes on for Runway task t1.",
             "Runway task t1 can be read again, after 50 failed reads.",
         ]
         assert len(lines(caplog, logging.DEBUG)) == 52

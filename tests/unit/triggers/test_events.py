@@ -29,7 +29,13 @@ def test_the_servers_last_word_is_no_error():
 @pytest.mark.parametrize(("retry_after", "key_refused"), [(None, False), (7.5, True)])
 def test_the_facts_of_an_error_survive(kind, retry_after, key_refused):
     facts = ErrorFacts(
-        kind, "What happened.", retry_after=retry_after, key_refused=key_refused, runway_task_id="t1"
+        kind,
+        "What happened.",
+        retry_after=retry_after,
+        key_refused=key_refused,
+        runway_task_id="t1",
+        summary="In short",
+        next_step="Do",
     )
     event = error_event(GaveUp(facts))
     assert set(event) == set(ErrorEvent.__annotations__)
