@@ -33,9 +33,8 @@ ANCHORS = {
     if line.startswith("## ")
 }
 #: A next step begins by saying what to do.
-STEP = re.compile(
-    r"[.…] (Ask|Buy|Change|Check|Clear|Correct|End|Give|Install|Look|Make|Note|Put|Raise|See|Send|Set|Settle|Use|Wait)\b[^.]{4,60}\.$"
-)
+VERBS = "Ask|Buy|Change|Check|Clear|Correct|End|Give|Install|Look|Make|Note|Put|Raise|See|Send|Set|Settle|Use|Wait"
+STEP = re.compile(rf"[.…] ({VERBS})\b[^.]{{4,60}}\.$")
 
 
 def checked(facts):
