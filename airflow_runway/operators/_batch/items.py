@@ -14,7 +14,7 @@ from airflow_runway.core.journal.bookkeeping import Books
 from airflow_runway.core.journal.item import Item, State, intent
 from airflow_runway.core.journal.limits import Limits, kind_of
 from airflow_runway.core.journal.pin import HASH_LENGTH, Entry, bodies_of, pin_of
-from airflow_runway.exceptions import RunwayBatchError, RunwayError
+from airflow_runway.exceptions import RunwayError
 from airflow_runway.operators._batch.list_trouble import ListTrouble
 from airflow_runway.operators._batch.messages import another_list
 
@@ -77,11 +77,7 @@ class BatchItems:
         cleared, items = self._store.is_cleared, self._store.items()
         pin = pin_of(self._entries(requests, looked_at=True), items, cleared=cleared, regenerate=regenerate)
         if cleared and not regenerate and is_another_list(pin, self.pin, items):
-            raise RunwayBatchError(
-                another_list(items, len(requests)),
-                summary="The list is not the one that was paid for",
-                next_step="Give the old list back, then clear",
-            )
+            raise another_list(items, len(requests))
         self._store.pin_list(pin, anew=True)
         self._excuse()
         self._bodies = {

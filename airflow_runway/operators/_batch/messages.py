@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_runway.core.journal.item import State
 from airflow_runway.core.journal.limits import StopReason
+from airflow_runway.exceptions import RunwayBatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +77,8 @@ def next_step(reason: StopReason | None) -> str:
     return ""
 
 
-def another_list(items: Sequence[Item], total: int) -> str:
-    """What is said after a clear where the list has nothing to do with what was paid for.
+def another_list(items: Sequence[Item], total: int) -> RunwayBatchError:
+    """The error, after a clear, of a list that has nothing to do with what was paid for.
 
     :param items: what is recorded.
     :param total: entries of the list.
@@ -85,11 +86,13 @@ def another_list(items: Sequence[Item], total: int) -> str:
     paid = [item for item in items if item.was_paid_for]
     running = [item.runway_task_id for item in items if item.state is State.RUNNING]
     spent = sum(item.credits for item in items)
-    return (
+    return RunwayBatchError(
         f"None of the {total} entries of requests is one of the {len(paid)} items that this task has paid for, or "
         f"may have ({spent:g} credits so far): the list is another one, or its bodies are rendered anew each time. "
         "Nothing was sent and nothing was cancelled. Give back the list of before, or name items by item_key, then "
-        'clear this task; with on_clear="regenerate" it pays for the whole list.' + still_running(running)
+        'clear this task; with on_clear="regenerate" it pays for the whole list.' + still_running(running),
+        summary="The list is not the one that was paid for",
+        next_step="Give the old list back, then clear",
     )
 
 

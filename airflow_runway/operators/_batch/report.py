@@ -281,15 +281,12 @@ class BatchReport:
             f"{summary['succeeded']} of {summary['total']} items succeeded, {counts}; {summary['credits']:g} credits "
             f"so far. {self._remedy()}{reasons}{more}{running}{gone}{where}"
         )
-        step = next_step(self._phase.result.stop_reason)
-        if all(line["may_pass"] for line in bad):
-            return RunwayBatchIncompleteError(
-                f"{text} A retry submits, and pays for, only what failed.", next_step=step
-            )
-        return RunwayBatchError(
-            f"{text} When this task is cleared, what succeeded is kept, and only what failed is submitted again.",
-            next_step=step,
+        kind, rest = (
+            (RunwayBatchIncompleteError, "A retry submits, and pays for, only what failed.")
+            if all(line["may_pass"] for line in bad)
+            else (RunwayBatchError, "A clear keeps what succeeded, and submits only what failed again.")
         )
+        return kind(f"{text} {rest}", next_step=next_step(self._phase.result.stop_reason))
 
     def _remedy(self) -> str:
         trouble = self._phase.list_trouble
