@@ -247,11 +247,9 @@ class Saver:
                 f"The gateway does not know Runway task {task.id} (any more): it was deleted or cancelled, or is "
                 "another account's. Nothing could be saved. It may have been charged.",
                 task=task,
-                summary=f"Runway task {task.id} is not known to the server",
             )
         raise RunwayTransferError(
-            f"Runway task {task.id} has no result to save: it is {task.status}. Put a RunwayTaskSensor before "
-            "this task; a retry reads it again.",
+            f"Runway task {task.id} is {task.status}: no result to save. Put a RunwayTaskSensor before this task.",
             task=task,
             summary=f"Runway task {task.id} is {task.status}",
             next_step="Put a RunwayTaskSensor before this task",

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from unit.operators.folder_tries import begin_in_folder
 from unit.operators.memory import Crash
@@ -92,12 +92,14 @@ class Life:
     def may_be_charged(self, prompt):
         """Whether a generation for this request is one that somebody asked for.
 
-        The first is; and one in place of those that are no more; and one after a clear that is to make another.
+        The first is; and one in place of those that are no more; and one after a clear that is to make another, for
+        which those of before do not count: a mapped task does not even cancel them.
         """
-        mine = [(name, tries) for name, (text, tries) in self.charged.items() if text == prompt]
-        there = [name for name, _ in mine if self.one.gateway.tasks[name] in {"RUNNING", "SUCCEEDED"}]
-        cleared = self.one.max_tries != max((tries for _, tries in mine), default=self.one.max_tries)
-        return not there or (cleared and self.on_clear == "regenerate")
+        mine = {name: tries for name, (text, tries) in self.charged.items() if text == prompt}
+        counting = {
+            name for name, tries in mine.items() if self.on_clear == "reuse" or tries == self.one.max_tries
+        }
+        return not any(self.one.gateway.tasks[name] in {"RUNNING", "SUCCEEDED"} for name in counting)
 
     def run(self, step):
         one, prompt = self.one, step["prompt"]
@@ -135,6 +137,12 @@ class Life:
             assert self.one.request_of(prompt) in kept
 
 
+PLAIN = {
+    "crash": None, "after": False, "fault": "", "remote": "RUNNING", "clear": False, "cleared_meanwhile": False,
+    "reads_fail": 0, "broken": 0, "prompt": "a", "password": KEY, "host": "",
+}  # fmt: skip
+
+
 @pytest.mark.property
 @pytest.mark.parametrize("journal", ["state store", "folder"])
 @pytest.mark.parametrize("mapped", [False, True], ids=["unmapped", "mapped"])
@@ -149,6 +157,8 @@ def test_no_interleaving_pays_twice_or_forgets_an_id(
         max_examples=settings.default.max_examples * 2, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(tries)
+    # What a clear asked for is gone, and what it was to be instead of goes on.
+    @example([PLAIN, {**PLAIN, "clear": True}, {**PLAIN, "remote": "GONE"}])
     def any_life(steps):
         with pytest.MonkeyPatch.context() as monkeypatch:
             caplog.clear()

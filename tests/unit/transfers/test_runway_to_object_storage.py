@@ -66,7 +66,7 @@ def test_the_manifest_describes_what_is_there(save, tmp_path, saved):
 class TestEndings:
     def test_an_unfinished_task_is_not_saved(self, save, world):
         world.tasks["t1"] = Scripted(200, {"id": "t1", "status": "RUNNING"})
-        with pytest.raises(RunwayTransferError, match="no result to save: it is RUNNING"):
+        with pytest.raises(RunwayTransferError, match="is RUNNING: no result to save"):
             save()
 
     def test_a_failed_task_says_why(self, save, world):

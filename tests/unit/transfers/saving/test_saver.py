@@ -144,10 +144,10 @@ class TestLinks:
         (TaskStatus.FAILED, RunwayTaskFailedError, "failed"),
         (TaskStatus.CANCELLED, RunwayTaskCancelledError, "was cancelled"),
         (TaskStatus.GONE, RunwayTaskLostError, "does not know Runway task t1"),
-        (TaskStatus.NOT_VISIBLE, RunwayTransferError, "no result to save: it is NOT_VISIBLE"),
-        (TaskStatus.RUNNING, RunwayTransferError, "no result to save: it is RUNNING"),
-        (TaskStatus.UNKNOWN, RunwayTransferError, "no result to save: it is UNKNOWN"),
-        (TaskStatus.OUTPUT_MISSING, RunwayTransferError, "no result to save: it is OUTPUT_MISSING"),
+        (TaskStatus.NOT_VISIBLE, RunwayTransferError, "is NOT_VISIBLE: no result to save"),
+        (TaskStatus.RUNNING, RunwayTransferError, "is RUNNING: no result to save"),
+        (TaskStatus.UNKNOWN, RunwayTransferError, "is UNKNOWN: no result to save"),
+        (TaskStatus.OUTPUT_MISSING, RunwayTransferError, "is OUTPUT_MISSING: no result to save"),
     ],
 )
 def test_endings_without_a_result(status, error_class, words, saver_of, succeeded, hook, host):
