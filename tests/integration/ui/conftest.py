@@ -35,7 +35,8 @@ def guarded(running_emulator, tmp_path_factory):
     connections = {"runway_default": connection_to(running_emulator)}
     login = ("admin", PASSWORDS["admin"])
     with LocalAirflow(folder / "home", folder / "dags", connections, env, login=login) as airflow:
-        airflow.wait_for_dag("theirs")
+        for dag_id in ("theirs", "review"):
+            airflow.wait_for_dag(dag_id)
         airflow.folder = folder / "clips"
         yield airflow
 

@@ -1,0 +1,80 @@
+"""A review on a real Airflow, answered over its REST API, which checks nothing of an answer."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from airflow_runway.core.review.form import REJECT, USE
+
+WAITS = {"awaiting_input", "deferred"}
+
+
+@pytest.fixture(scope="module")
+def saved(guarded, running_emulator):
+    """A run whose stills are there: later ones take them up again by clearing only the question."""
+    running_emulator.reset()
+    return guarded.trigger_dag("review", {"folder": f"file://{guarded.folder}"})
+
+
+def path(run_id, rest=""):
+    return f"/api/v2/dags/review/dagRuns/{quote(run_id, safe='')}/taskInstances/choose/-1{rest}"
+
+
+def state(guarded, run_id, task_id="choose"):
+    return {one["task_id"]: one["state"] for one in guarded.task_instances("review", run_id)}.get(task_id)
+
+
+def asked(guarded, run_id):
+    """Wait until the question is there; gives it."""
+    guarded.wait_until(lambda: state(guarded, run_id) in WAITS, 120, "the question")
+    return guarded.request("GET", path(run_id, "/hitlDetails"))
+
+
+def answered(guarded, run_id, options, fields, **more):
+    guarded.request(
+        "PATCH", path(run_id, "/hitlDetails"), {"chosen_options": options, "params_input": fields}
+    )
+    assert guarded.wait_for_run("review", run_id) == "success"
+    return guarded.xcom("review", run_id, "choose", "review"), guarded.xcom("review", run_id, "choose")
+
+
+def test_what_is_asked(guarded, saved):
+    question = asked(guarded, saved)
+    assert question["options"] == [USE, REJECT]
+    body = question["body"]
+    assert body.count("![A](/runway/file/review?") == 3
+    assert "a red shoe \\| on \\<b\\>sand\\</b\\>" in body
+    assert "plugin/runway-gallery" in body
+    assert sorted(question["params"])[:2] == ["shot_001", "shot_001_note"]
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "ending", "variants"),
+    [
+        (
+            [USE],
+            {"shot_001": "B", "shot_002": "none", "shot_003": "A", "shot_001_note": "warmer"},
+            "chosen",
+            "B-A",
+        ),
+        ([USE], {}, "unusable", "---"),
+        ([USE], None, "unusable", "---"),
+        ([USE], {"shot_001": "Z", "other": 7}, "unusable", "---"),
+        ([USE], {"shot_001": "A"}, "chosen", "A--"),
+        ([USE], {f"shot_{number:03}": "none" for number in (1, 2, 3)}, "none", "---"),
+        ([REJECT], {"shot_001": "A", "shot_002": "A", "shot_003": "A"}, "rejected", "---"),
+    ],
+)
+def test_what_an_answer_means(options, fields, ending, variants, guarded, saved):
+    asked(guarded, saved)
+    review, chosen = answered(guarded, saved, options, fields)
+    assert review["ending"] == ending
+    assert "".join(shot["variant"] or "-" for shot in review["shots"]) == variants
+    assert [one["variant"] for one in chosen] == list(variants.replace("-", ""))
+    assert review["responded_by"] == "admin"
+    assert review["responded_at"]
+    used = [one["state"] for one in guarded.task_instances("review", saved) if one["task_id"] == "use"]
+    assert used == (["success"] * len(chosen) or ["skipped"])
+    guarded.clear("review", saved, "choose", "use")
