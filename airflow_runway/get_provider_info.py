@@ -23,7 +23,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("airflow_runway.hooks.runway")],
-        "operators": [_modules("airflow_runway.operators.runway")],
+        "operators": [_modules("airflow_runway.operators.runway", "airflow_runway.operators.review")],
         "sensors": [_modules("airflow_runway.sensors.runway")],
         "triggers": [_modules("airflow_runway.triggers.runway", "airflow_runway.triggers.batch")],
         "transfers": [

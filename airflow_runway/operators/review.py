@@ -69,8 +69,8 @@ class RunwayReviewOperator(HITLOperator):
     :returns: what was chosen, in the order of the shots, ready to be mapped over: a list of dicts with ``number`` and
         ``label`` of the shot, ``variant``, ``runway_task_id``, ``path``, ``manifest`` (with only the chosen file),
         ``note``, ``responded_by`` and ``responded_at``, e.g.
-        ``film.expand(prompt_image=review.output.map(lambda one: one["path"]))``. The whole of it, with the ``ending`` and
-        with the shots of which nothing was chosen, is the XCom ``review``.
+        ``film.expand(prompt_image=review.output.map(lambda one: one["path"]))``. The whole of it, with the ``ending``
+        and with the shots of which nothing was chosen, is the XCom ``review``.
 
     Outlets: an ``Asset`` gets the whole of it in its event's extra, under ``review``.
     """

@@ -22,9 +22,10 @@ EMULATOR = [name for name in MODULES if room_of(name).partition(".")[0] == "emul
 PUBLIC = {
     "airflow_runway", "airflow_runway.cli", "airflow_runway.exceptions", "airflow_runway.get_provider_info",
     "airflow_runway.hooks.runway", "airflow_runway.links.runway", "airflow_runway.models",
-    "airflow_runway.operators.runway", "airflow_runway.pytest_plugin", "airflow_runway.retry_policy",
-    "airflow_runway.sensors.runway", "airflow_runway.transfers.runway_to_object_storage",
-    "airflow_runway.triggers.batch", "airflow_runway.triggers.runway", "airflow_runway.emulator.__main__",
+    "airflow_runway.operators.review", "airflow_runway.operators.runway", "airflow_runway.pytest_plugin",
+    "airflow_runway.retry_policy", "airflow_runway.sensors.runway",
+    "airflow_runway.transfers.runway_to_object_storage", "airflow_runway.triggers.batch",
+    "airflow_runway.triggers.runway", "airflow_runway.emulator.__main__",
 }  # fmt: skip
 #: Rooms that users import from: whatever is not for them has an underscore there.
 OUTER = ("hooks", "links", "operators", "sensors", "transfers", "triggers")
