@@ -18,6 +18,8 @@ from integration.support import KEY
 from integration.transfer.storages import CONNECTION, Bucket, s3_connection
 from PIL import Image, ImageStat
 
+from airflow_runway.core.review.form import REJECT, USE
+
 COLOURS = {"Lamp": (200, 40, 40), "Chair": (40, 60, 200)}
 LOOKS = ["soft morning light", "neon at night"]
 SECONDS = 2
@@ -149,13 +151,13 @@ def states(airflow, run_id, task_id):
     return [one["state"] for one in instances(airflow, run_id, task_id)]
 
 
-def answer(airflow, run_id, option):
+def answer(airflow, run_id, option, fields=None):
     """Wait until a person is asked, and be that person; returns what was shown.
 
     No person answers within a second; Airflow's scheduler fails a task that goes on before it has heard that the
     worker is done with it ("state mismatch").
     """
-    task = f"/api/v2/dags/campaign/dagRuns/{run_id}/taskInstances/approve"
+    task = f"/api/v2/dags/campaign/dagRuns/{run_id}/taskInstances/choose"
     seen = []
 
     def asked():
@@ -165,8 +167,14 @@ def answer(airflow, run_id, option):
 
     airflow.wait_until(asked, 360, "the question")
     detail = airflow.request("GET", f"{task}/-1/hitlDetails")
-    airflow.request("PATCH", f"{task}/-1/hitlDetails", {"chosen_options": [option], "params_input": {}})
+    said = {"chosen_options": [option], "params_input": fields or {}}
+    airflow.request("PATCH", f"{task}/-1/hitlDetails", said)
     return detail["body"]
+
+
+def every(variant, **others):
+    """The fields of an answer: the same for every shot, but for some."""
+    return {f"shot_{number:03}": variant for number in range(1, SHOTS + 1)} | others
 
 
 def clear_failed(airflow, run_id):
@@ -220,41 +228,68 @@ def test_a_campaign_in_a_bucket_loses_two_shots_and_is_completed(airflow, emulat
     emulator.add_fault(on="create", route="text_to_image", kind="fail_task", count=1)
     emulator.add_fault(on="create", route="image_to_video", kind="fail_task", count=1)
     run_id = trigger(airflow, "campaign", prepared(bucket_folder))
-    shown = answer(airflow, run_id, "Approve")
-    assert f"{(SHOTS - 1) * SECONDS * 5} credits" in shown
-    assert f"{SHOTS - 1} of {SHOTS}" in shown
-    assert routes(emulator) == ["text_to_image"] * SHOTS
+    shown = answer(airflow, run_id, USE, every("A"))
+    assert f"{SECONDS * 5} credits" in shown
+    # The shot whose one keyframe failed has only an A.
+    assert shown.count("![A](") == SHOTS
+    assert shown.count("![B](") == SHOTS - 1
+    stills = SHOTS * 2
+    assert routes(emulator) == ["text_to_image"] * stills
 
     state, trouble = ended(airflow, "campaign", run_id)
     assert state == "failed"
-    assert sorted(states(airflow, run_id, "clip.film")) == ["failed"] * 2 + ["success"] * 2, trouble
-    assert routes(emulator) == ["text_to_image"] * SHOTS + ["image_to_video"] * (SHOTS - 1)
+    assert sorted(states(airflow, run_id, "clip.film")) == ["failed"] + ["success"] * (SHOTS - 1), trouble
+    assert routes(emulator) == ["text_to_image"] * stills + ["image_to_video"] * SHOTS
     film = check_film(airflow, run_id, tmp_path)
-    assert len(film["missing"]) == 2
-    assert len(film["parts"]) == SHOTS - 2
+    assert (len(film["missing"]), film["left_out"]) == (1, [])
+    assert len(film["parts"]) == SHOTS - 1
 
     clear_failed(airflow, run_id)
-    answer(airflow, run_id, "Approve")
+    answer(airflow, run_id, USE, every("A"))
     state, trouble = ended(airflow, "campaign", run_id)
     assert state == "success", trouble
     made = routes(emulator)
-    assert (made.count("text_to_image"), made.count("image_to_video")) == (SHOTS + 1, SHOTS + 1)
-    assert emulator.ledger()["total_credits"] == SHOTS * (2 + 5 * SECONDS)
+    assert made.count("text_to_image") == stills + 1
     film = check_film(airflow, run_id, tmp_path)
     assert film["missing"] == []
     assert film["seconds"] == pytest.approx(SHOTS * SECONDS, abs=1 / 24)
 
     events = airflow.request("GET", f"/api/v2/assets/events?source_run_id={quote(run_id)}")
-    assert [len(event["extra"]["missing"]) for event in events["asset_events"]] == [2, 0]
+    assert [len(event["extra"]["missing"]) for event in events["asset_events"]] == [1, 0]
+
+
+def test_a_shot_of_a_campaign_is_made_again_with_other_words(airflow, emulator, folder, tmp_path):
+    conf = prepared(folder)
+    run_id = trigger(airflow, "campaign", conf)
+    answer(airflow, run_id, USE, every("B", shot_002="none", shot_002_note="too dark"))
+    state, trouble = ended(airflow, "campaign", run_id)
+    assert state == "success", trouble
+    film = airflow.xcom("campaign", run_id, "cut")
+    assert film["left_out"] == [{"shot": 2, "product": "Lamp", "note": "too dark"}]
+    assert [part["shot"] for part in film["parts"]] == [1, 3, 4]
+    assert states(airflow, run_id, "clip.film") == ["success", "skipped", "success", "success"]
+    paid = emulator.ledger()["total_credits"]
+    assert paid == SHOTS * 2 * 2 + 3 * 5 * SECONDS
+
+    # The lamp is to stand elsewhere: its two shots are made again, the chair's are taken up as they are.
+    table = tmp_path / "studio" / "products.csv"
+    table.write_text(table.read_text().replace("on an oak table", "on a windowsill", 1))
+    wish = {"dry_run": False, "dag_run_id": run_id, "only_failed": False, "task_ids": ["shots"]}
+    airflow.request("POST", "/api/v2/dags/campaign/clearTaskInstances", {**wish, "include_downstream": True})
+    answer(airflow, run_id, USE, every("B"))
+    state, trouble = ended(airflow, "campaign", run_id)
+    assert state == "success", trouble
+    assert emulator.ledger()["total_credits"] == paid + 2 * 2 * 2 + 2 * 5 * SECONDS
+    assert [part["shot"] for part in airflow.xcom("campaign", run_id, "cut")["parts"]] == [1, 2, 3, 4]
 
 
 def test_a_rejected_campaign_spends_nothing_more(airflow, emulator, folder, tmp_path):
     run_id = trigger(airflow, "campaign", prepared(folder))
-    answer(airflow, run_id, "Reject")
+    answer(airflow, run_id, REJECT, every("A"))
     state, trouble = ended(airflow, "campaign", run_id)
     assert state == "success", trouble
-    assert routes(emulator) == ["text_to_image"] * SHOTS
-    assert len(list((tmp_path / "studio" / "film" / "keyframes").glob("*.png"))) == SHOTS
-    for task_id in ("clip.film", "clip.save", "cut", "complete"):
+    assert routes(emulator) == ["text_to_image"] * SHOTS * 2
+    assert len(list((tmp_path / "studio" / "film" / "keyframes").glob("*.png"))) == SHOTS * 2
+    for task_id in ("clip.chosen", "clip.film", "clip.save", "cut", "complete"):
         assert set(states(airflow, run_id, task_id)) == {"skipped"}
     assert not (tmp_path / "studio" / "film" / "film.mp4").exists()

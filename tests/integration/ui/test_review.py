@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from airflow_runway.core.review.form import REJECT, USE
 
 WAITS = {"awaiting_input", "deferred"}
+#: Seconds that a person looks at pictures, at least.
+LOOKED_FOR = 2.5
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +35,12 @@ def asked(guarded, run_id):
     return guarded.request("GET", path(run_id, "/hitlDetails"))
 
 
-def answered(guarded, run_id, options, fields, **more):
-    guarded.request(
-        "PATCH", path(run_id, "/hitlDetails"), {"chosen_options": options, "params_input": fields}
-    )
+def answered(guarded, run_id, options, fields):
+    # No sooner than a person could: one that comes before the scheduler knows of the question is lost.
+    asked_at = time.monotonic()
+    guarded.wait_until(lambda: time.monotonic() - asked_at > LOOKED_FOR, 30, "a person who looks")
+    answer = {"chosen_options": options} | ({} if fields is None else {"params_input": fields})
+    guarded.request("PATCH", path(run_id, "/hitlDetails"), answer)
     assert guarded.wait_for_run("review", run_id) == "success"
     return guarded.xcom("review", run_id, "choose", "review"), guarded.xcom("review", run_id, "choose")
 
