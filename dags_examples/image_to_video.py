@@ -8,12 +8,14 @@ from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStor
 
 # Nothing that lies elsewhere is read, whatever a run is started with.
 MEDIA_FROM = ["s3://aws_default@bucket/", "file:///tmp/clips/"]
+# A public picture of a dog; the emulator has one of its own for this address.
+EXAMPLE = "https://res.cloudinary.com/demo/image/upload/dog.jpg"
 
 with DAG(
     dag_id="image_to_video",
     schedule=None,
     params={
-        "image": Param("https://example.com/keyframe.jpg", type="string", title="Image (public https URL)"),
+        "image": Param(EXAMPLE, type="string", title="Image (public https URL)"),
         "prompt": Param("A slow push in, soft evening light", type="string", title="What should happen"),
         "seconds": Param(5, type="integer", minimum=2, maximum=10, title="Seconds"),
         "destination": Param(

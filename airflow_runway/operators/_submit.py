@@ -113,7 +113,6 @@ class RunwaySubmitOperator(BudgetedSubmission):
     template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
     operator_extra_links = (RunwayTaskLink(),)
     retries_make_another_generation = True
-    ui_color = "#c7d2fe"
 
     def __init__(
         self,

@@ -66,6 +66,9 @@ class TypedSubmitOperator(RunwaySubmitOperator):
 
     def __init__(self, *, extra_body: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(route=self.fixed_route, payload=extra_body or {}, **kwargs)
+        if extra_body is None:
+            # An empty one says nothing in the list of rendered templates.
+            self.template_fields = tuple(name for name in self.template_fields if name != "payload")
 
     def body(self) -> dict[str, Any]:
         """The JSON body, from the rendered arguments.

@@ -64,7 +64,6 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
 
     template_fields: Sequence[str] = ("runway_task_id", "runway_conn_id")
     operator_extra_links = (RunwayTaskLink(),)
-    ui_color = "#dfe7fd"
 
     def __init__(
         self,

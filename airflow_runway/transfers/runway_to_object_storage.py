@@ -88,7 +88,6 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         "runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id",
     )  # fmt: skip
     operator_extra_links = (RunwayClipsLink(),)
-    ui_color = "#d1fae5"
     #: Seconds to wait after so many tries of one file in vain; tests put a function here that returns 0.
     pause_between_tries: Callable[[int], float] = staticmethod(pause_before_retry)
     _saver: Saver | None = None

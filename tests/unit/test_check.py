@@ -52,8 +52,8 @@ class TestAccepted:
             f"  Base URL  {connected.url}",
             "  account   Balance: 12 credits.",
             "  account   Most per month: 5000 credits.",
-            "  account   gen4_turbo: 2 at once, 7 of 500 today.",
-            "  account   used: any number at once, 3 of any number today.",
+            "  account   gen4_turbo: 2 at once, 7 of 500 made today.",
+            "  account   used: 3 made today.",
             "  warning   The Base URL is http://: the API key travels readably.",
         ]
 

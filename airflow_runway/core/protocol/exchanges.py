@@ -275,11 +275,10 @@ def _account_in_words(account: Mapping[str, Any], most_models: int) -> Iterator[
         if told == most_models or (at_once is None and daily is None and not today):
             continue
         told += 1
-        yield redact(
-            f"{model}: {'any number' if at_once is None else at_once} at once, {today} of "
-            f"{'any number' if daily is None else daily} today.",
-            limit=120,
-        )
+        # A limit that there is none of is not worth a word.
+        together = "" if at_once is None else f"{at_once} at once, "
+        bound = "" if daily is None else f" of {daily}"
+        yield redact(f"{model}: {together}{today}{bound} made today.", limit=120)
     if limits and not told:
         yield "No model has a limit, and none was used today."
 

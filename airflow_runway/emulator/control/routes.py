@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from airflow_runway.core.media.types import HEAD, sniff
+from airflow_runway.emulator.api.authentication import is_browser
 from airflow_runway.emulator.api.call import base_of
 from airflow_runway.emulator.checking import strict_json
 from airflow_runway.emulator.control.overview import ledger, task_list
-from airflow_runway.emulator.control.task_page import task_page
+from airflow_runway.emulator.control.pages import MOST_LISTED, task_list_page, task_page
 from airflow_runway.emulator.faults.rule import parse_fault
 from airflow_runway.emulator.files.hosted_media import TooLargeError
 
@@ -65,6 +68,7 @@ class InspectionRoutes:
             Route("/_emulator/ledger", self.ledger),
             Route("/_emulator/tasks", self.tasks),
             Route("/_emulator/tasks/{id}", self.task_page),
+            Route("/_emulator/tasks/{id}/input", self.task_input),
             Route("/_emulator/requests", self.requests),
             Route("/_emulator/callbacks", self.callbacks),
         ]
@@ -77,17 +81,35 @@ class InspectionRoutes:
         """Every charge, oldest first, and what they come to after refunds."""
         return JSONResponse(ledger(self._world))
 
-    async def tasks(self, _request: Request) -> Response:
-        """Every task, oldest first, and how often it was read."""
-        return JSONResponse(task_list(self._world))
+    async def tasks(self, request: Request) -> Response:
+        """Every task, oldest first, and how often it was read; to a browser, a page of the last ones."""
+        if not is_browser(request):
+            return JSONResponse(task_list(self._world))
+        last = deque(self._world.tasks(), maxlen=MOST_LISTED)
+        shown = [self._world.observe(task) for task in reversed(last)]
+        charged = ledger(self._world)
+        return HTMLResponse(task_list_page(shown, len(charged["charges"]), charged["total_credits"]))
 
     async def task_page(self, request: Request) -> Response:
         """One task for a person in a browser."""
         task = self._world.get(request.path_params["id"])
         if task is None:
             return HTMLResponse("<!doctype html><title>No such task</title><h1>No such task</h1>", 404)
-        link = self._outputs.link(base_of(request), task, len(task.jobs) - 1)
-        return HTMLResponse(task_page(self._world.observe(task), link))
+        snapshot = self._world.observe(task)
+        links = self._outputs.links(base_of(request), task, snapshot.outputs_ready)
+        return HTMLResponse(task_page(snapshot, links))
+
+    async def task_input(self, request: Request) -> Response:
+        """The picture or video that a task was made from."""
+        task = self._world.get(request.path_params["id"])
+        file = task.job.input_file if task is not None else None
+        if file is None:
+            return JSONResponse({"error": "No such input."}, 404)
+        with file.open("rb") as opened:
+            known = sniff(opened.read(HEAD))
+        # Whatever a stranger sent is shown as the media that it is, or not at all.
+        headers = {"x-content-type-options": "nosniff"}
+        return FileResponse(file, media_type=known or "application/octet-stream", headers=headers)
 
     async def requests(self, _request: Request) -> Response:
         """The last requests to the API and to outputs, oldest first."""

@@ -7,7 +7,8 @@ itself (own addresses, uploads, data URIs); of others the address is checked, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from anyio import to_thread
@@ -16,6 +17,7 @@ from airflow_runway.core.media.references import references_in
 from airflow_runway.emulator.files.input_checks import MediaError, from_data_uri
 from airflow_runway.emulator.files.web_fetch import check_address, fetch
 from airflow_runway.emulator.rendering.probe import probe
+from airflow_runway.emulator.rendering.stills import still
 from airflow_runway.emulator.world.job import Inputs, SourceVideo
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from airflow_runway.emulator.files.outputs import Outputs
     from airflow_runway.emulator.files.upload_store import UploadStore
 
+#: The picture that ``dags_examples/image_to_video.py`` names if nobody names another (it stands in CometAPI's pages).
+#: The emulator has one of its own for it, so that the example succeeds without a network.
+EXAMPLE_PICTURE: Final = "https://res.cloudinary.com/demo/image/upload/dog.jpg"
 _MEDIA = "/_emulator/media/"
 _UPLOAD = "runway://"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -92,6 +97,8 @@ class InputLoader:
     async def _held_file(self, reference: Reference, own: OwnAddress) -> Path | None:
         """The file of a reference that the emulator holds itself; ``None`` for one on the web."""
         uri = reference.uri
+        if uri == EXAMPLE_PICTURE:
+            return await to_thread.run_sync(self._example)
         if uri[:5].lower() == "data:":
             content = await to_thread.run_sync(from_data_uri, uri, reference.kind)
             return await to_thread.run_sync(self._store.keep, content)
@@ -101,6 +108,11 @@ class InputLoader:
                 raise MediaError("Failed to fetch asset. The upload does not exist or has expired.")
             return file
         return await self._served_file(uri, own)
+
+    def _example(self) -> Path:
+        content = BytesIO()
+        still(None, "The picture of the example", (1280, 720)).save(content, "JPEG")
+        return self._store.keep_picture(content.getvalue())
 
     async def _served_file(self, uri: str, own: OwnAddress) -> Path | None:
         """The file behind one of the emulator's own addresses."""

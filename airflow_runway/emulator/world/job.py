@@ -75,6 +75,11 @@ class Job:
         return _FILE_TYPES[self.kind][1]
 
     @property
+    def input_file(self) -> Path | None:
+        """The file that it is made from, if it is made from one."""
+        return self.picture or (self.video.file if self.video is not None else None)
+
+    @property
     def digest(self) -> str:
         """A name for the file: equal for equal jobs, hexadecimal."""
         picture = self.picture.name if self.picture else ""

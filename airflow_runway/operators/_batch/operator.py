@@ -117,7 +117,6 @@ class RunwayBatchOperator(StoppableBatch):
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"requests": "json"}
     operator_extra_links = (RunwayClipsLink(),)
-    ui_color = "#ddd6fe"
 
     def __init__(
         self,

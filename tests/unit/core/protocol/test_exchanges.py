@@ -201,7 +201,7 @@ class TestCheckConnection:
         assert calls == [Call("GET", "/v1/organization")]
         assert said == (
             "Runway accepts the key. Balance: 5000 credits. Most per month: 10000 credits. "
-            "gen4.5: 2 at once, 12 of 200 today."
+            "gen4.5: 2 at once, 12 of 200 made today."
         )
 
     @pytest.mark.parametrize("account", [{}, {"tier": None}, {"tier": {"models": {"m": None}}, "usage": []}])
