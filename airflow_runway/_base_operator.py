@@ -4,21 +4,49 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow.sdk import BaseOperator
 
 from airflow_runway._compat import TaskDeferralTimeout
 from airflow_runway.core.limits import SHORTEST_INTERVAL
 from airflow_runway.core.media.places import read_prefixes
+from airflow_runway.exceptions import RunwayError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
 
     from airflow_runway.hooks.runway import RunwayHook
+
+
+_Operator = TypeVar("_Operator", bound=BaseOperator)
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def reported(
+    method: Callable[Concatenate[_Operator, _Given], _Result],
+) -> Callable[Concatenate[_Operator, _Given], _Result]:
+    """A method that Airflow calls, whose errors are seen whole on the screen.
+
+    Airflow's log view shows an error's text, below it a line per frame, and of all that the end. Our errors say where
+    they come from; so their frames go into the DEBUG log, and the text stays on the screen.
+
+    :param method: of an operator or sensor.
+    """
+
+    @wraps(method)
+    def run(self: _Operator, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        try:
+            return method(self, *args, **kwargs)
+        except RunwayError as error:
+            self.log.debug("Where the error came from", exc_info=True)
+            raise error.with_traceback(None) from None
+
+    return run
 
 
 class RunwayOperatorBase(BaseOperator):
@@ -36,6 +64,7 @@ class RunwayOperatorBase(BaseOperator):
 
         return RunwayHook(self.runway_conn_id, self.media_from)
 
+    @reported
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Airflow's way back into a deferred task; a deferral that expired is our own deadline.
 

@@ -92,8 +92,8 @@ __all__ = [
 class RunwayError(Exception):
     """Everything that this provider raises on purpose.
 
-    Its text, ``str(error)``, is a report: a first line of 90 characters at most that says what happened and what to
-    do, and below it a line for each detail (:mod:`airflow_runway.core.reports`). ``docs/errors.md`` has a section for
+    Its text, ``str(error)``, is a report: what happened and, on the next line, what to do, in 90 characters at most,
+    and below a line for each detail (:mod:`airflow_runway.core.reports`). ``docs/errors.md`` has a section for
     each class.
 
     :param message: all of it in one line; what journals and manifests keep.
@@ -147,7 +147,7 @@ class RunwayError(Exception):
 
     @property
     def headline(self) -> str:
-        """The first line of the report: what happened and what to do."""
+        """The beginning of the report in one line: what happened and what to do."""
         return headline(self.facts)
 
     @property

@@ -1,10 +1,11 @@
-"""An error as the person on call reads it: a first line that fits into a log view, and all there is to know below.
+"""An error as the person on call reads it: first what fits into a log view, and all there is to know below.
 
-Airflow's log view does not wrap lines. So the first line of a report (:func:`headline`) has at most
-:data:`FIRST_LINE` characters, and says what happened and what to do. What stands below has a line each: the whole
-message, the id, what it cost, what a retry does, and where the page of that error is.
+Airflow's log view does not wrap lines, and puts the name of the class before the first. So a report begins with
+what happened and, on the next line, what to do, both in at most :data:`FIRST_LINE` characters (:func:`headline`).
+What stands below has a line each: the whole message, the id, what it cost, what a retry does, and where the page of
+that error is.
 
-The first line is made here, by one rule, out of the message's first sentence, or out of the facts' ``summary`` where
+The beginning is made here, by one rule, out of the message's first sentence, or out of the facts' ``summary`` where
 that says it better. What is stored (journals, manifests, events) is the message, which is one line.
 """
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_runway.core.facts import ErrorFacts
 
-#: The most characters of a first line.
+#: The most characters of what happened and what to do, together.
 FIRST_LINE: Final = 90
 #: One section per class of :mod:`airflow_runway.exceptions`, in the project's folder.
 PAGE: Final = "docs/errors.md"
@@ -193,17 +194,21 @@ _CLAUSE = 30
 
 
 def headline(error: ErrorFacts) -> str:
-    """The first line of a report: what happened and what to do, in :data:`FIRST_LINE` characters at most.
+    """What happened and what to do, in :data:`FIRST_LINE` characters at most.
 
     :param error: the facts.
     """
+    return " ".join(_sentences(error))
+
+
+def _sentences(error: ErrorFacts) -> tuple[str, str]:
     meaning = MEANINGS[error.kind]
     step = _folded(error.next_step).rstrip(". ") or meaning.next_step
     if len(step) > FIRST_LINE // 2:
         step = meaning.next_step
     room = FIRST_LINE - len(step) - len(". .")
     happened = _happened(error, room)
-    return f"{happened}{' ' if happened.endswith('…') else '. '}{step}."
+    return happened if happened.endswith("…") else f"{happened}.", f"{step}."
 
 
 def summary(error: ErrorFacts, *, limit: int = FIRST_LINE) -> str:
@@ -216,12 +221,14 @@ def summary(error: ErrorFacts, *, limit: int = FIRST_LINE) -> str:
 
 
 def report(error: ErrorFacts, anchor: str) -> str:
-    """The whole report: the first line, and a line for each thing that there is to know.
+    """The whole report: what happened, what to do, and a line for each thing that there is to know.
+
+    What to do has a line of its own, which the class's name does not push off the screen.
 
     :param error: the facts.
     :param anchor: of the error's section in ``docs/errors.md``.
     """
-    return "\n".join((headline(error), *_details(error, anchor)))
+    return "\n".join((*_sentences(error), *_details(error, anchor)))
 
 
 def _details(error: ErrorFacts, anchor: str) -> Iterator[str]:

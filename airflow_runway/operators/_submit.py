@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
-from airflow_runway._base_operator import checked_prefixes, one_of, seconds
+from airflow_runway._base_operator import checked_prefixes, one_of, reported, seconds
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.journal.submission import Policy, Record
 from airflow_runway.core.limits import DEFAULT_INTERVAL, EVIDENCE_WINDOW
@@ -174,6 +174,7 @@ class RunwaySubmitOperator(BudgetedSubmission):
             )
         return dict(self.payload)
 
+    @reported
     def execute(self, context: Context) -> Any:
         """Find or make the generation, record the id, then return or wait."""
         policy = Policy(

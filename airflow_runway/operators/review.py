@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
+from airflow_runway._base_operator import reported
 from airflow_runway.core.review.answer import Ending, review_of
 from airflow_runway.core.review.form import REJECT, USE, body_of, fields_of
 from airflow_runway.core.review.shots import read_shots, shots_from_json
@@ -110,6 +111,7 @@ class RunwayReviewOperator(HITLOperator):
         self.preselected = preselected
         self.notes = notes
 
+    @reported
     def execute(self, context: Context) -> list[Chosen]:
         """Ask, and wait without a worker.
 
@@ -147,6 +149,7 @@ class RunwayReviewOperator(HITLOperator):
         waited: list[Chosen] = super().execute(context)
         return waited
 
+    @reported
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[Chosen]:
         """Say what the answer means.
 

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_runway._base_operator import seconds
+from airflow_runway._base_operator import reported, seconds
 from airflow_runway.core.limits import DEFAULT_INTERVAL, NOT_VISIBLE_GRACE, SHORTEST_ABSENCE
 from airflow_runway.core.polling.decisions import (
     LookAgain,
@@ -88,6 +88,7 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         """Seconds between looks: Airflow's ``poke_interval``."""
         return float(self.poke_interval)
 
+    @reported
     def execute(self, context: Context) -> Any:
         """Look once; finish, or go on in the mode that was asked for."""
         self._wait = self._begin(context)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_runway._base_operator import RunwayOperatorBase, whole_number
+from airflow_runway._base_operator import RunwayOperatorBase, reported, whole_number
 from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.backoff import backoff
@@ -125,6 +125,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
             "contact_sheet_frames", contact_sheet_frames, least=0, most=36
         )
 
+    @reported
     def execute(self, context: Context) -> Manifest | list[Manifest]:
         """Save every output.
 

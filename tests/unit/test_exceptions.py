@@ -57,7 +57,8 @@ class TestEachClass:
     def test_it_can_be_made_from_a_sentence_alone(self, error):
         made = error("What happened.")
         assert made.message == "What happened."
-        assert str(made).splitlines()[:2] == [made.headline, "What: What happened."]
+        happened, step, what, *_ = str(made).splitlines()
+        assert (f"{happened} {step}", what) == (made.headline, "What: What happened.")
 
 
 def test_of_a_failed_generation_both_errors_are_caught_by_one_class():

@@ -14,7 +14,7 @@ class DeadlineFate:
 
     #: In sentences.
     told: str
-    #: In a few words, for the first line of a report.
+    #: In a few words, for the beginning of a report.
     next_step: str
 
 

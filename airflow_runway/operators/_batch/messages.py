@@ -59,7 +59,7 @@ def remedy(reason: StopReason | None, *, max_moderated: int, max_lost_answers: i
 
 
 def next_step(reason: StopReason | None) -> str:
-    """The same in a few words, for the first line of the report; empty where there is nothing to say.
+    """The same in a few words, for the beginning of the report; empty where there is nothing to say.
 
     :param reason: what stopped the submissions.
     """

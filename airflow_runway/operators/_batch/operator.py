@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_runway._base_operator import checked_prefixes, one_of, seconds, whole_number
+from airflow_runway._base_operator import checked_prefixes, one_of, reported, seconds, whole_number
 from airflow_runway.core.limits import (
     DEFAULT_INTERVAL,
 )
@@ -196,6 +196,7 @@ class RunwayBatchOperator(StoppableBatch):
 
             dry_run_of(self, context)
 
+    @reported
     def execute(self, context: Context) -> BatchSummary:
         """Find out what earlier tries did, submit what is left, and wait."""
         self._only_look(context)

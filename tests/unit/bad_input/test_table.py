@@ -91,8 +91,8 @@ class Rig:
             return f"paid for: {said[:100]}"
         if not all(line.isprintable() for line in said.split("\n")):
             return f"not printable: {said[:100]!r}"
-        if len(said.split("\n")[0]) > 90:
-            return f"its first line is cut off: {said[:100]}"
+        if len("\n".join(said.split("\n")[:2])) > 90:
+            return f"its first lines are cut off: {said[:100]}"
         if len(said) > 2_000:
             return f"{len(said)} characters long"
         return "the key is in it" if "key_0123" in said else ""

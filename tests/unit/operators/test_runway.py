@@ -160,6 +160,12 @@ class TestImageToVideo:
             "a": "rain",
         }
 
+    @pytest.mark.parametrize(("fields", "shown"), [({}, False), ({"extra_body": {"seed": 7}}, True)])
+    def test_only_a_payload_that_was_given_is_shown(self, fields, shown):
+        task = image_to_video(**fields)
+        assert ("payload" in task.template_fields) is shown
+        assert "prompt_image" in task.template_fields
+
 
 class TestWaiting:
     def test_it_defers_to_the_same_trigger(self, connected, context, clock):
