@@ -50,7 +50,7 @@ def body_of(shots: Sequence[Shot], base: str, gallery: str, intro: str = "") -> 
     parts.append(f"Choose a variant of each shot below, or *{NONE}*.{cost}{moving}")
     for shot in shots:
         parts.append(f"### {shot.number}. {plain(shot.label)}")
-        if shot.prompt:
+        if shot.prompt and shot.prompt != shot.label:
             parts.append(plain(shot.prompt))
         if not shot.variants:
             parts.append("*There is nothing to choose from: nothing was made, or saved.*")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from integration.support import connection_to
 
+from airflow_runway.demo.examples import example_dags
 from airflow_runway.demo.local_airflow import LocalAirflow
 from airflow_runway.demo.rest import AirflowRest
 
@@ -23,6 +24,7 @@ def guarded(running_emulator, tmp_path_factory):
     (folder / "home" / "config").mkdir(parents=True)
     shutil.copy(HERE / "picky_auth_manager.py", folder / "home" / "config")
     shutil.copytree(HERE / "dags", folder / "dags")
+    shutil.copy(example_dags() / "image_to_video.py", folder / "dags")
     (folder / "passwords.json").write_text(json.dumps(PASSWORDS))
     env = {
         "AIRFLOW__CORE__AUTH_MANAGER": "picky_auth_manager.PickyAuthManager",
@@ -35,7 +37,7 @@ def guarded(running_emulator, tmp_path_factory):
     connections = {"runway_default": connection_to(running_emulator)}
     login = ("admin", PASSWORDS["admin"])
     with LocalAirflow(folder / "home", folder / "dags", connections, env, login=login) as airflow:
-        for dag_id in ("theirs", "review"):
+        for dag_id in ("theirs", "review", "refused", "image_to_video"):
             airflow.wait_for_dag(dag_id)
         airflow.folder = folder / "clips"
         yield airflow
