@@ -24,7 +24,11 @@ def guarded(running_emulator, tmp_path_factory):
     (folder / "home" / "config").mkdir(parents=True)
     shutil.copy(HERE / "picky_auth_manager.py", folder / "home" / "config")
     shutil.copytree(HERE / "dags", folder / "dags")
-    shutil.copy(example_dags() / "image_to_video.py", folder / "dags")
+    for name in ("image_to_video", "campaign", "film_cutting"):
+        dag = (
+            (example_dags() / f"{name}.py").read_text().replace("file:///tmp/campaign/", f"file://{folder}/")
+        )
+        (folder / "dags" / f"{name}.py").write_text(dag)
     (folder / "passwords.json").write_text(json.dumps(PASSWORDS))
     env = {
         "AIRFLOW__CORE__AUTH_MANAGER": "picky_auth_manager.PickyAuthManager",
@@ -37,7 +41,7 @@ def guarded(running_emulator, tmp_path_factory):
     connections = {"runway_default": connection_to(running_emulator)}
     login = ("admin", PASSWORDS["admin"])
     with LocalAirflow(folder / "home", folder / "dags", connections, env, login=login) as airflow:
-        for dag_id in ("theirs", "review", "refused", "image_to_video"):
+        for dag_id in ("theirs", "review", "refused", "image_to_video", "campaign"):
             airflow.wait_for_dag(dag_id)
         airflow.folder = folder / "clips"
         yield airflow

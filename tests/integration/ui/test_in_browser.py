@@ -214,6 +214,51 @@ def test_a_person_chooses(person, guarded, emulator):
     assert (review["shots"][0]["note"], review["responded_by"]) == ("warmer, please", "admin")
 
 
+TABLE = """product,photo,scene,motion
+Lamp,{url},on an oak table,a slow push in
+Chair,{url},by a tall window,the light wanders
+"""
+
+
+def test_a_campaign_is_chosen_and_seen(person, guarded, emulator, picture):
+    """Two keyframes of each shot: looked at, chosen, filmed, and looked at again."""
+    emulator.settings(seconds=5)
+    table = guarded.folder.parent / "products.csv"
+    table.write_text(TABLE.format(url=emulator.put_media("product.jpg", picture)))
+    conf = {"products": f"file://{table}", "seconds": 2, "destination": f"file://{guarded.folder}/campaign"}
+    run_id = guarded.trigger_dag("campaign", conf)
+    wait_for_state(guarded, "campaign", run_id, "choose", {"awaiting_input", "deferred"}, 240)
+    admin = person("admin")
+    page = admin.open(run_path("campaign", run_id, "/tasks/choose/required_actions"))
+    page.locator("img[alt=B]").nth(3).wait_for()
+    page.locator("img[alt=B]").first.evaluate("one => one.decode()")
+    admin.shoot("review-campaign")
+    fields = page.locator("[role=combobox]").filter(has_not_text="Show")
+    for number, word in enumerate(["A", "none", "B", "A"]):
+        fields.nth(number).click()
+        page.get_by_role("option", name=word, exact=True).click()
+    page.get_by_role("button", name="Use these choices").click()
+    assert guarded.wait_for_run("campaign", run_id, 240) == "success"
+    film = guarded.xcom("campaign", run_id, "cut")
+    assert [part["shot"] for part in film["parts"]] == [1, 3, 4]
+    assert [part["shot"] for part in film["left_out"]] == [2]
+
+    page = admin.open(run_path("campaign", run_id, "/plugin/runway-gallery"))
+    gallery = admin.framed(".tile.saved")
+    labels = gallery.locator(".tile.saved h3").all_inner_texts()
+    shots = [
+        f"{product}, {look}"
+        for product in ("Lamp", "Chair")
+        for look in ("soft morning light", "neon at night")
+    ]
+    assert [one for one in labels if one in shots] == [shots[0], shots[2], shots[3]]
+    assert [one for one in labels if one not in shots] == [f"{shot}, {one}" for shot in shots for one in "AB"]
+    gallery.locator("img").last.scroll_into_view_if_needed()
+    gallery.locator("img").last.evaluate("one => one.decode()")
+    gallery.locator("img").first.scroll_into_view_if_needed()
+    admin.shoot("gallery-campaign")
+
+
 def test_who_sees_what(person, guarded, finished):
     nobody = person()
     page = nobody.open(run_path("ours", finished["ours"], "/plugin/runway-gallery"))

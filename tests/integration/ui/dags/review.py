@@ -10,7 +10,7 @@ from airflow_runway.operators.review import RunwayReviewOperator
 from airflow_runway.operators.runway import RunwayTextToImageOperator
 from airflow_runway.transfers.runway_to_object_storage import RunwayToObjectStorageOperator
 
-PROMPTS = ["a red shoe | on <b>sand</b>", "夜の東京", "a *fox* in the snow"]
+PROMPTS = ["a red shoe | on <b>sand</b>", "a *fox* in the snow", "夜の東京"]
 
 with DAG("review", schedule=None, params={"folder": "", "prompt": "", "seconds": 3600}):
 
