@@ -7,11 +7,17 @@ import os
 import shutil
 import tempfile
 
+from hypothesis import settings
+
 # Before anything imports Airflow: no test reads or writes somebody's real Airflow home.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-runway-tests-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+
+# Here, where --hypothesis-profile finds them whatever is run. How long an example takes says nothing of ours.
+settings.register_profile("default", deadline=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None)
 
 #: Folders whose tests stand for a release only: minutes each.
 RELEASE_ONLY = ("tests/integration/distributed/",)

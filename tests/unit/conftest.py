@@ -6,17 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from unit.clocks import of_a_wait, of_the_main_thread
 from unit.dripping import Dripping
 from unit.scripted import KEY, ScriptedGateway
 
 from airflow_runway.operators._stopping import StopSignal
-
-# How long an example takes says nothing of ours: other work is done on the machine meanwhile.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
-settings.register_profile("thorough", max_examples=2_000, deadline=None)
 
 
 @pytest.fixture(autouse=True)
