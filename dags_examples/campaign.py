@@ -161,7 +161,8 @@ with DAG(
             map_index_template=SHOT,
         )
 
-    @task(trigger_rule="all_done_min_one_success", outlets=[FILM])
+    # A shot of which nothing was chosen is skipped, and would skip the film by any other rule.
+    @task(trigger_rule="all_done", outlets=[FILM])
     def cut(params: Any = None, ti: Any = None, outlet_events: Any = None) -> dict[str, Any]:
         """The film of all clips that are there; what it consists of is written beside it."""
         import json
@@ -169,10 +170,10 @@ with DAG(
         from film_cutting import cut_film
 
         shots, review = ti.xcom_pull("shots"), ti.xcom_pull("choose", key="review")
-        offered, saved = (
-            ti.xcom_pull("offer")["shots"],
-            ti.xcom_pull("clip.save", map_indexes=range(len(shots))),
-        )
+        if review is None:
+            raise RuntimeError("Nobody could choose: look at the failed keyframes.")
+        offered = ti.xcom_pull("offer")["shots"]
+        saved = ti.xcom_pull("clip.save", map_indexes=range(len(shots)))
         parts, missing, left_out = [], [], []
         for shot, stills, choice, manifest in zip(shots, offered, review["shots"], saved, strict=True):
             part = {"shot": choice["number"], "product": shot["product"]}
@@ -182,6 +183,10 @@ with DAG(
                 parts.append({**part, "clip": manifest["files"][0]["path"]})
             else:
                 missing.append(part)
+        if not parts and missing:
+            raise RuntimeError(f"Not one clip is there: look at the failed tasks of {missing}")
+        if not parts:
+            raise AirflowSkipException("Nothing was chosen, so there is no film.")
         folder, path = params["destination"], f"{params['destination']}/film.mp4"
         lengths = cut_film([part["clip"] for part in parts], path, params["music"])
         for part, seconds in zip(parts, lengths, strict=True):
