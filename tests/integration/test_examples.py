@@ -271,8 +271,8 @@ def test_a_shot_of_a_campaign_is_made_again_with_other_words(airflow, emulator, 
     paid = emulator.ledger()["total_credits"]
     assert paid == SHOTS * 2 * 2 + 3 * 5 * SECONDS
 
-    # The lamp is to stand elsewhere and to be filmed otherwise (of a photo the emulator draws the same keyframe for any
-    # words): its two shots are made again, the chair's are taken up as they are.
+    # The lamp is to stand elsewhere and to be filmed otherwise (of a photo the emulator draws the same keyframe for
+    # any words): its two shots are made again, the chair's are taken up as they are.
     table = tmp_path / "studio" / "products.csv"
     lamp, _ = table.read_text().split("Chair")
     other = lamp.replace("on an oak table", "on a windowsill").replace("a slow push in", "a slow pull out")

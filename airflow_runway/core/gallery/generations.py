@@ -33,7 +33,10 @@ class Shown(StrEnum):
 #: Airflow's words for a task instance, and what they say of its generation.
 _UNDER_WAY: Final = frozenset({"running", "deferred", "up_for_reschedule", "restarting", "awaiting_input"})
 _TO_COME: Final = frozenset({"", "scheduled", "queued", "up_for_retry"})
-_NEVER: Final = frozenset({"upstream_failed", "skipped", "removed"})
+_OUT: Final = frozenset({"skipped", "removed"})
+_NEVER: Final = _OUT | {"upstream_failed"}
+#: The class of an operator that has generations to do with, and none of its own.
+_REVIEW: Final = "RunwayReviewOperator"
 
 _OF_ITEMS: Final = {
     ItemState.INTENT: Shown.LOST,
@@ -145,6 +148,8 @@ def _by_id(records: Iterable[TaskRecord], ids: Any) -> dict[str, TaskRecord]:
 def _generations(
     record: TaskRecord, savers: Mapping[str, TaskRecord], watchers: Mapping[str, TaskRecord]
 ) -> Iterator[Generation]:
+    if record.operator == _REVIEW:
+        return  # it asks about what others have made
     if _is_batch(record):
         yield from _of_batch(record)
     elif saves(record):
@@ -154,6 +159,8 @@ def _generations(
             yield Generation("", Shown.FAILED, record, note="Its log says why.")
     else:
         ids = watched_by(record) or ids_in(record.xcoms.get(ID_KEY))
+        if not ids and record.state in _OUT:
+            return
         for runway_task_id in ids or ("",):
             yield _made(record, runway_task_id, savers.get(runway_task_id), watchers.get(runway_task_id))
 

@@ -181,3 +181,19 @@ class TestBatches:
     def test_what_was_edited_is_passed_over(self, key, value):
         notes = {**self.notes(*self.items()), key: value}
         assert len(generations_of([self.record(notes)])) in {0, 4}
+
+
+@pytest.mark.parametrize("state", ["skipped", "removed"])
+def test_what_was_left_out_is_no_tile(state):
+    assert generations_of([film(0, state, ""), film(1, runway_task_id="t2")]) == generations_of(
+        [film(1, runway_task_id="t2")]
+    )
+    assert len(generations_of([film(0, state, "t1")])) == 1
+
+
+def test_a_review_has_no_generation_of_its_own():
+    review = TaskRecord(
+        "spring", "r", "choose", -1, "success", "RunwayReviewOperator", rendered={"shots": ["t1"]}
+    )
+    assert [one.task.task_id for one in generations_of([film(), review])] == ["film"]
+    assert generations_of([review]) == []
