@@ -85,8 +85,10 @@ def test_what_an_answer_means(options, fields, ending, variants, guarded, saved,
     assert review["ending"] == ending
     assert "".join(shot["variant"] or "-" for shot in review["shots"]) == variants
     assert [one["variant"] for one in chosen] == list(variants.replace("-", ""))
-    assert review["responded_by"] == "admin"
-    assert review["responded_at"]
+    # Before 3.3 Airflow's trigger refuses words that no field has, and does not say whose they were.
+    told = {"admin", None} if ending == "unusable" else {"admin"}
+    assert review["responded_by"] in told
+    assert bool(review["responded_at"]) == bool(review["responded_by"])
     # Instances of an earlier answer, which this one has no use for, are removed.
     used = [one["state"] for one in guarded.task_instances("review", saved) if one["task_id"] == "use"]
     assert [state for state in used if state not in {"removed", "skipped"}] == ["success"] * len(chosen)
