@@ -24,6 +24,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("airflow_runway.hooks.runway")],
         "operators": [_modules("airflow_runway.operators.runway", "airflow_runway.operators.review")],
+        "task-decorators": [
+            {"class-name": "airflow_runway.decorators.runway.runway_task", "name": "runway"},
+            {"class-name": "airflow_runway.decorators.runway.runway_batch_task", "name": "runway_batch"},
+        ],
         "sensors": [_modules("airflow_runway.sensors.runway")],
         "triggers": [_modules("airflow_runway.triggers.runway", "airflow_runway.triggers.batch")],
         "transfers": [

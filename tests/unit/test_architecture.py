@@ -20,7 +20,8 @@ EMULATOR = [name for name in MODULES if room_of(name).partition(".")[0] == "emul
 
 #: What people import, what Airflow has in its database, and what stands in entry points.
 PUBLIC = {
-    "airflow_runway", "airflow_runway.cli", "airflow_runway.exceptions", "airflow_runway.get_provider_info",
+    "airflow_runway", "airflow_runway.cli", "airflow_runway.decorators.runway",
+    "airflow_runway.exceptions", "airflow_runway.get_provider_info",
     "airflow_runway.hooks.runway", "airflow_runway.links.runway", "airflow_runway.models",
     "airflow_runway.operators.review", "airflow_runway.operators.runway", "airflow_runway.pytest_plugin",
     "airflow_runway.retry_policy", "airflow_runway.sensors.runway",
@@ -28,7 +29,7 @@ PUBLIC = {
     "airflow_runway.triggers.runway", "airflow_runway.emulator.__main__",
 }  # fmt: skip
 #: Rooms that users import from: whatever is not for them has an underscore there.
-OUTER = ("hooks", "links", "operators", "sensors", "transfers", "triggers")
+OUTER = ("decorators", "hooks", "links", "operators", "sensors", "transfers", "triggers")
 #: What no module of ``core`` may import, in a block for type checkers neither ...
 FORBIDDEN = {
     "aiohttp", "airflow", "asyncio", "concurrent", "fsspec", "http", "httpx", "io", "logging", "multiprocessing",
