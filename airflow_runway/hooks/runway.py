@@ -17,7 +17,7 @@ from airflow_runway.core.protocol.connection import doubt_about_key
 from airflow_runway.core.protocol.routers import read_router_requests
 from airflow_runway.exceptions import RunwayError, RunwayReadRefusedError, runway_errors
 from airflow_runway.hooks import _create
-from airflow_runway.hooks._connection import ConnectionHook
+from airflow_runway.hooks._lookups import LooksUp
 from airflow_runway.hooks._media_from import MediaFrom
 from airflow_runway.hooks._request_media import RequestMedia, is_path
 from airflow_runway.hooks._retries import LONGEST_PAUSE_IN_WORKER, SUBMIT_ATTEMPTS, reread, resend
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_runway.hooks._request_media import RequestWithMedia
 
 
-class RunwayHook(ConnectionHook):
+class RunwayHook(LooksUp):
     """Talks to Runway, or to a gateway that resells it, over one Airflow connection.
 
     :param runway_conn_id: id of a connection of type ``runway``.
@@ -54,9 +54,7 @@ class RunwayHook(ConnectionHook):
         self.media_from = MediaFrom(media_from)
         self._known_at: dict[str, Endpoint] = {}
         #: Pause between tries of a submission that was not taken; tests put ``wait_none`` here.
-        self.pause_between_tries: Callable[[tenacity.RetryCallState], float] = (
-            tenacity.wait_random_exponential(multiplier=1, max=10)
-        )
+        self.pause_between_tries = tenacity.wait_random_exponential(multiplier=1, max=10)
         #: How a submission pauses between tries, in seconds; an operator ends the pause when it is told to stop.
         self.sleep_between_tries: Callable[[float], None] = tenacity.nap.sleep
 

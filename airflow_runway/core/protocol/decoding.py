@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_runway.core.models import RunwayTask, Submission, TaskStatus
-from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol import errors, read_errors
 from airflow_runway.core.protocol.gateways import is_task_id
 from airflow_runway.core.protocol.responses import (
     Response,
@@ -135,7 +135,7 @@ def decode_task(response: Response, gateway: Gateway, runway_task_id: str) -> Ru
             return RunwayTask(runway_task_id, TaskStatus.NOT_VISIBLE)
     record = record_of(value)
     if not 200 <= response.status < 300 or record is None or complaint:
-        return errors.read_without_state(gateway, runway_task_id, response, complaint)
+        return read_errors.read_without_state(gateway, runway_task_id, response, complaint)
     return _task(record, gateway, runway_task_id)
 
 

@@ -6,7 +6,6 @@ What a status means decides the words (:mod:`airflow_runway.core.protocol.status
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,8 @@ from airflow_runway.core.protocol.verdicts import (
     Acceptance,
     Cause,
     Delivery,
-    Retry,
     Verdict,
     judge_create,
-    judge_read,
     judge_silence,
 )
 from airflow_runway.core.redaction import redact
@@ -174,82 +171,6 @@ def _ambiguous(gateway: Gateway, happened: str, *, summary: str) -> ErrorFacts:
         f"{gateway.portal}; sending it again could pay twice.",
         summary=summary,
     )
-
-
-def read_without_answer(gateway: Gateway, runway_task_id: str | None, reason: str) -> ErrorFacts:
-    """The error of a read that got no answer.
-
-    :param gateway: where it was sent.
-    :param runway_task_id: the task that was asked for; ``None`` for the account.
-    :param reason: the library's words, redacted.
-    """
-    return ErrorFacts(
-        ErrorKind.READ,
-        f"{gateway.title} could not be asked about {_subject(runway_task_id)}: {reason}. "
-        f"{_unharmed(runway_task_id)}Another look costs nothing.",
-        summary=f"{gateway.title} could not be asked",
-        next_step="Check the network; a retry reads again",
-        runway_task_id=runway_task_id or "",
-    )
-
-
-def read_without_state(
-    gateway: Gateway, runway_task_id: str | None, response: Response, complaint: Complaint
-) -> ErrorFacts:
-    """The error of a read whose answer does not tell what was asked.
-
-    :param gateway: where it was sent.
-    :param runway_task_id: the task that was asked for; ``None`` for the account.
-    :param response: the whole response.
-    :param complaint: what the answer says is wrong; falsy if nothing.
-    """
-    verdict = judge_read(response.status, complaint, gateway, after=retry_after(response))
-    words = words_of(response.status, is_web_page=response.is_html)
-    happened = (
-        f"{gateway.title} did not tell about {_subject(runway_task_id)} ({said(response, complaint)}). "
-        f"{_unharmed(runway_task_id)}"
-    )
-    key = verdict.cause is Cause.KEY
-    facts = ErrorFacts(
-        ErrorKind.READ,
-        f"{happened}Another look costs nothing.",
-        retry_after=verdict.after,
-        runway_task_id=runway_task_id or "",
-        summary=f"{gateway.title}: {words.happened} (HTTP {response.status})",
-        next_step=words.read_step,
-    )
-    if verdict.retry is not Retry.NEVER:
-        return facts
-    step = words.read_step or _ADDRESS
-    if key:
-        told = "Put a valid API key for this gateway into the connection"
-    else:
-        told = f"{step} of the connection" if step == _ADDRESS else step
-    firewall = words is FIREWALL
-    hint = (
-        f"{words.hint} " if words.hint and (firewall or not key) and response.status not in _OF_BODIES else ""
-    )
-    return replace(
-        facts,
-        kind=ErrorKind.READ_REFUSED,
-        message=f"{happened}{hint}{told}; a task that waits resumes when it is cleared.",
-        retry_after=None,
-        key_refused=key,
-        next_step="" if key and not firewall else f"{step}, then clear",
-    )
-
-
-_ADDRESS = "Check gateway and Base URL"
-#: What is said of their bodies concerns creates: a read sends an id at most.
-_OF_BODIES = frozenset({413, 415})
-
-
-def _subject(runway_task_id: str | None) -> str:
-    return "the account" if runway_task_id is None else f"task {runway_task_id}"
-
-
-def _unharmed(runway_task_id: str | None) -> str:
-    return "" if runway_task_id is None else "The generation itself is untouched and its id stays valid. "
 
 
 def said(response: Response, complaint: Complaint) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind, core_error
 from airflow_runway.core.models import CancelOutcome, RunwayTask, Submission, TaskStatus
-from airflow_runway.core.protocol import errors, upload_errors
+from airflow_runway.core.protocol import errors, read_errors, upload_errors
 from airflow_runway.core.protocol.bodies import checked_body
 from airflow_runway.core.protocol.calls import Call, Exchange, NoAnswerError, UploadSlot
 from airflow_runway.core.protocol.decoding import decode_submission, decode_task
@@ -123,7 +123,7 @@ def _read_at(endpoint: Endpoint, gateway: Gateway, runway_task_id: str) -> Excha
     try:
         response = yield Call(endpoint.method, endpoint.address(runway_task_id), body)
     except NoAnswerError as silence:
-        raise CoreError(errors.read_without_answer(gateway, runway_task_id, silence.reason)) from None
+        raise CoreError(read_errors.read_without_answer(gateway, runway_task_id, silence.reason)) from None
     return _value(decode_task(response, gateway, runway_task_id))
 
 
@@ -181,11 +181,11 @@ def get_organization(gateway: Gateway) -> Exchange[dict[str, Any]]:
     try:
         response = yield Call(gateway.organization.method, gateway.organization.path)
     except NoAnswerError as silence:
-        raise CoreError(errors.read_without_answer(gateway, None, silence.reason)) from None
+        raise CoreError(read_errors.read_without_answer(gateway, None, silence.reason)) from None
     value = parse(response.body)
     complaint = complaint_of(value)
     if response.status != 200 or complaint or not isinstance(value, dict):
-        raise CoreError(errors.read_without_state(gateway, None, response, complaint))
+        raise CoreError(read_errors.read_without_state(gateway, None, response, complaint))
     return value
 
 

@@ -83,6 +83,8 @@ class Gateway:
     #: Lists the routers of ``generate/*``, and the requests to one; ``None`` where no such route is documented.
     routers: Endpoint | None = None
     router_requests: Endpoint | None = None
+    #: What of ``/v1/<kind>`` can be listed and read.
+    lookups: frozenset[str] = frozenset()
 
     def create(self, route: object) -> Create | None:
         """The row of a route name, its id filled in, or ``None`` if this gateway has no such route.
@@ -194,6 +196,7 @@ GATEWAYS: Mapping[str, Gateway] = {
             usage=Endpoint("POST", "/v1/organization/usage"),
             routers=Endpoint("GET", "/v1/routers"),
             router_requests=Endpoint("GET", "/v1/routers/{id}/requests"),
+            lookups=frozenset({"voices", "avatars", "documents", "routers", "workflows"}),
         ),
         Gateway(
             name="cometapi",

@@ -10,24 +10,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
-from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind, core_error
-from airflow_runway.core.protocol import errors
-from airflow_runway.core.protocol.calls import Call, Exchange, NoAnswerError
+from airflow_runway.core.facts import CoreError, ErrorKind, core_error
 from airflow_runway.core.protocol.gateways import is_task_id
-from airflow_runway.core.protocol.responses import complaint_of, parse
+from airflow_runway.core.protocol.pages import MOST_PAGES, not_understood, read_page
 from airflow_runway.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_runway.core.facts import ErrorFacts
+    from airflow_runway.core.protocol.calls import Exchange
     from airflow_runway.core.protocol.gateways import Gateway
 
-#: Rows per page. The service names no bounds.
-PAGE: Final = 50
-#: Pages that are read at most; a list that goes on is not understood.
-MOST_PAGES: Final = 40
+_REQUESTS: Final = "a router's requests"
 _ROUTES: Final = "generate/"
 
 
@@ -71,7 +67,9 @@ def read_router_requests(gateway: Gateway, slug: str, since: float) -> Exchange[
     found: list[RoutedRequest] = []
     cursor = ""
     for _ in range(MOST_PAGES):
-        rows, cursor = yield from _page(gateway, gateway.router_requests.address(router_id), cursor)
+        rows, cursor = yield from read_page(
+            gateway, gateway.router_requests.address(router_id), cursor, _REQUESTS
+        )
         found += (request for row in rows if (request := _request(gateway, row)) is not None)
         times = [request.created_at for request in found]
         newest_first = all(earlier >= later for earlier, later in pairwise(times))
@@ -85,7 +83,7 @@ def _id_of(gateway: Gateway, slug: str) -> Exchange[str]:
     assert gateway.routers is not None  # noqa: S101 - for the type checker
     cursor = ""
     for _ in range(MOST_PAGES):
-        rows, cursor = yield from _page(gateway, gateway.routers.path, cursor)
+        rows, cursor = yield from read_page(gateway, gateway.routers.path, cursor, "routers")
         for row in rows:
             if row.get("slug") == slug and is_task_id(row.get("id")):
                 return str(row["id"])
@@ -97,24 +95,6 @@ def _id_of(gateway: Gateway, slug: str) -> Exchange[str]:
         summary=f"{gateway.title} lists no router {redact(slug, limit=60)!r}",
         next_step="Check route and API key, then clear",
     )
-
-
-def _page(gateway: Gateway, path: str, cursor: str) -> Exchange[tuple[list[dict[str, Any]], str]]:
-    query = urlencode({"limit": PAGE, **({"cursor": cursor} if cursor else {})})
-    try:
-        response = yield Call("GET", f"{path}?{query}")
-    except NoAnswerError as silence:
-        raise CoreError(errors.read_without_answer(gateway, None, silence.reason)) from None
-    value = parse(response.body)
-    complaint = complaint_of(value)
-    if response.status != 200 or response.truncated or complaint or not isinstance(value, dict):
-        raise CoreError(errors.read_without_state(gateway, None, response, complaint))
-    rows, following = value.get("data"), value.get("nextCursor")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise CoreError(_not_understood(gateway, "it is no list of rows"))
-    if not isinstance(following, str | None) or (following and following == cursor):
-        raise CoreError(_not_understood(gateway, "it does not say where it goes on"))
-    return rows, following or ""
 
 
 def _request(gateway: Gateway, row: Mapping[str, Any]) -> RoutedRequest | None:
@@ -140,6 +120,4 @@ def _request(gateway: Gateway, row: Mapping[str, Any]) -> RoutedRequest | None:
 
 
 def _not_understood(gateway: Gateway, why: str) -> ErrorFacts:
-    return ErrorFacts(
-        ErrorKind.READ, f"{gateway.title}'s list of a router's requests is not understood: {why}."
-    )
+    return not_understood(gateway, _REQUESTS, why)

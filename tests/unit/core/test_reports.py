@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_runway.core.facts import CoreError, ErrorFacts, ErrorKind
 from airflow_runway.core.models import CancelOutcome, RunwayTask, TaskStatus
 from airflow_runway.core.polling.decisions import GaveUp, Wait, after_look, timed_out
-from airflow_runway.core.protocol import errors, exchanges, upload_errors
+from airflow_runway.core.protocol import errors, exchanges, read_errors, upload_errors
 from airflow_runway.core.protocol.endings import Cancelled, Failed, ending_of
 from airflow_runway.core.protocol.gateways import GATEWAYS, no_task_id
 from airflow_runway.core.protocol.responses import Response, complaint_of, parse
@@ -79,8 +79,8 @@ def test_every_answer(gateway, body):
             error_of(errors.create_with_doubtful_id(gateway, route, response, complaint, UUID))
         )
         checked(errors.create_with_doubtful_id(gateway, route, response, complaint, UUID))
-        checked(errors.read_without_state(gateway, UUID, response, complaint))
-        checked(errors.read_without_state(gateway, None, response, complaint))
+        checked(read_errors.read_without_state(gateway, UUID, response, complaint))
+        checked(read_errors.read_without_state(gateway, None, response, complaint))
         checked(upload_errors.upload_refused(gateway, f"{'a' * 200}.png", response, complaint))
 
 
@@ -89,8 +89,8 @@ def test_every_silence(gateway):
     reason = redact(f"ReadTimeout: no answer to {SECRET} in 60 s", secret=SECRET)
     for delivery in Delivery:
         checked(errors.create_without_answer(gateway, "image_to_video", delivery, reason))
-    checked(errors.read_without_answer(gateway, UUID, reason))
-    checked(errors.read_without_answer(gateway, None, reason))
+    checked(read_errors.read_without_answer(gateway, UUID, reason))
+    checked(read_errors.read_without_answer(gateway, None, reason))
     checked(upload_errors.upload_without_answer(gateway, "a.png", reason))
 
 

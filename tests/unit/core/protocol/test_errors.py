@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_runway.core.facts import ErrorKind
-from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol import errors, read_errors
 from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.core.protocol.responses import Complaint, Response
 from airflow_runway.core.protocol.verdicts import Delivery
@@ -65,17 +65,19 @@ class TestCreate:
 
 class TestRead:
     def test_no_answer_harms_nothing(self):
-        error = errors.read_without_answer(RUNWAY, "t1", "timeout")
+        error = read_errors.read_without_answer(RUNWAY, "t1", "timeout")
         assert error.kind is ErrorKind.READ
         assert "about task t1: timeout. The generation itself is untouched" in str(error)
 
     def test_of_an_account_no_generation_is_spoken(self):
-        error = errors.read_without_answer(RUNWAY, None, "timeout")
+        error = read_errors.read_without_answer(RUNWAY, None, "timeout")
         assert "about the account: timeout. Another look costs nothing." in str(error)
 
     @pytest.mark.parametrize("status", [429, 500, 503, 524])
     def test_trouble_keeps_what_the_server_asked_for(self, status):
-        error = errors.read_without_state(RUNWAY, "t1", responded(status, **{"Retry-After": "7"}), NOTHING)
+        error = read_errors.read_without_state(
+            RUNWAY, "t1", responded(status, **{"Retry-After": "7"}), NOTHING
+        )
         assert (error.kind, error.retry_after, error.key_refused) == (ErrorKind.READ, 7.0, False)
 
     @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ class TestRead:
         ],
     )
     def test_a_refusal_says_whether_it_is_the_key(self, status, key_refused, remedy):
-        error = errors.read_without_state(RUNWAY, "t1", responded(status), NOTHING)
+        error = read_errors.read_without_state(RUNWAY, "t1", responded(status), NOTHING)
         assert (error.kind, error.key_refused) == (ErrorKind.READ_REFUSED, key_refused)
         assert f"{remedy}; a task that waits resumes when it is cleared." in str(error)
 

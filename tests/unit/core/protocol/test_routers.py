@@ -10,9 +10,9 @@ from unit.core.raising import raises
 from airflow_runway.core.facts import ErrorKind
 from airflow_runway.core.protocol.calls import NoAnswerError
 from airflow_runway.core.protocol.gateways import GATEWAYS
+from airflow_runway.core.protocol.pages import MOST_PAGES
 from airflow_runway.core.protocol.responses import Response
 from airflow_runway.core.protocol.routers import (
-    MOST_PAGES,
     RoutedRequest,
     read_router_requests,
     router_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_runway.core.facts import ErrorKind
-from airflow_runway.core.protocol import errors
+from airflow_runway.core.protocol import errors, read_errors
 from airflow_runway.core.protocol.gateways import GATEWAYS
 from airflow_runway.core.protocol.responses import Complaint, Response
 from airflow_runway.core.protocol.statuses import words_of
@@ -21,7 +21,7 @@ def refused(status, body=b"", complaint=NOTHING):
 
 
 def unread(status, body=b""):
-    return errors.read_without_state(COMET, "t1", Response(status, {}, body), NOTHING)
+    return read_errors.read_without_state(COMET, "t1", Response(status, {}, body), NOTHING)
 
 
 @pytest.mark.parametrize(
