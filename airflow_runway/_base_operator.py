@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperator
 
 from airflow_runway._compat import TaskDeferralTimeout
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_runway.core.saving.lineage import Lineage
     from airflow_runway.hooks.runway import RunwayHook
 
 
@@ -49,7 +51,29 @@ def reported(
     return run
 
 
-class RunwayOperatorBase(BaseOperator):
+class TellsLineage(BaseOperator):
+    """An operator that tells OpenLineage what it read and made."""
+
+    def lineage(self) -> Lineage:
+        """What it read and made, once it is done."""
+        raise NotImplementedError
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """The same in OpenLineage's classes; asked for by OpenLineage's provider alone, also of a task that failed.
+
+        :param task_instance: as that provider gives it.
+        """
+        from airflow_runway._lineage import operator_lineage
+
+        try:
+            return operator_lineage(self.lineage())
+        except Exception as error:
+            # Whatever is wrong with it was told by the task itself.
+            self.log.debug("Nothing is told of lineage: %s", type(error).__name__)
+            return None
+
+
+class RunwayOperatorBase(TellsLineage):
     """An operator that works over one connection of type ``runway``."""
 
     runway_conn_id: str
@@ -76,9 +100,19 @@ class RunwayOperatorBase(BaseOperator):
         except TaskDeferralTimeout:
             return self.deferral_expired(context)
 
+    @property
+    def gateway_name(self) -> str:
+        """Whom its connection leads to."""
+        return self.hook.settings.gateway.name
+
     def deferral_expired(self, context: Context) -> Any:
         """What Airflow's own time-out of a deferral comes to: the trigger did not report in time."""
         raise NotImplementedError
+
+
+def tells_prompts() -> bool:
+    """Whether prompts are told to OpenLineage: ``[runway] lineage_prompts``."""
+    return bool(conf.getboolean("runway", "lineage_prompts", fallback=False))
 
 
 def seconds(name: str, value: object, *, least: float = SHORTEST_INTERVAL) -> float:

@@ -90,6 +90,11 @@ def _configuration() -> dict[str, Any]:
                 "pictures, except where Airflow (from 3.3) has recorded where they were saved.",
                 example="s3://aws_default@bucket/clips/, file:///srv/clips/",
             ),
+            "lineage_prompts": _option(
+                "Whether the run facet that OpenLineage gets has prompts in it: whoever reads lineage reads them.",
+                kind="boolean",
+                default="False",
+            ),
             "max_credits_per_run": _option(
                 "The most that the submitting tasks of one Dag run may spend together, in credits. Needs a journal "
                 "folder. Empty: no bound, but for those that tasks have themselves.",

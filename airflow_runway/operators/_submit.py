@@ -24,6 +24,7 @@ from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.operators._budgeted import BudgetedSubmission, most_credits
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
 from airflow_runway.operators._evidence import lost_elsewhere
+from airflow_runway.operators._lineage import lineage_of
 from airflow_runway.stores.submission import SubmissionStore
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_runway.core.models import TaskResult
+    from airflow_runway.core.saving.lineage import Lineage
     from airflow_runway.triggers._events import TaskEvent
 
 XCOM_RUNWAY_TASK_ID = "runway_task_id"
@@ -113,6 +115,7 @@ class RunwaySubmitOperator(BudgetedSubmission):
     template_fields_renderers: ClassVar[dict[str, str]] = {"payload": "json"}
     operator_extra_links = (RunwayTaskLink(),)
     retries_make_another_generation = True
+    _credits: float | None = None
 
     def __init__(
         self,
@@ -286,7 +289,12 @@ class RunwaySubmitOperator(BudgetedSubmission):
         self.note_charge(self.budget(store), store, result["cost_credits"])
         return result
 
+    def lineage(self) -> Lineage:
+        """The media of the request, and the generation."""
+        return lineage_of(self, [self.body()], [self._runway_task_id], cost=self._credits)
+
     def _push_credits(self, context: Context, record: Record, *, charged: float | None) -> None:
+        self._credits = record.estimated_credits if charged is None else charged
         context["ti"].xcom_push(
             key=XCOM_RUNWAY_CREDITS, value={"estimated": record.estimated_credits, "charged": charged}
         )

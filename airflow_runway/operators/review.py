@@ -11,14 +11,15 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
-from airflow_runway._base_operator import reported
+from airflow_runway._base_operator import TellsLineage, reported
 from airflow_runway.core.review.answer import Ending, review_of
 from airflow_runway.core.review.form import REJECT, USE, body_of, fields_of
 from airflow_runway.core.review.shots import read_shots, shots_from_json
+from airflow_runway.core.saving.lineage import Lineage, dataset_of, facts_of, generation
 from airflow_runway.exceptions import RunwayConfigurationError, runway_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from airflow.sdk import Context
 
@@ -31,7 +32,7 @@ SHOWN_KEY = "review_shown"
 REVIEW_KEY = "review"
 
 
-class RunwayReviewOperator(HITLOperator):
+class RunwayReviewOperator(HITLOperator, TellsLineage):
     """Asks a person to choose, per shot, one variant or none, with a note. Free, and holds no worker.
 
     The question is a *Required Action* of the Dag run, with the posters of all variants, what was asked for and what
@@ -77,6 +78,7 @@ class RunwayReviewOperator(HITLOperator):
     """
 
     template_fields: Collection[str] = ("subject", "body", "shots", "labels", "prompts")
+    _ended: tuple[Sequence[Shot], Review] | None = None
 
     def __init__(
         self,
@@ -171,8 +173,21 @@ class RunwayReviewOperator(HITLOperator):
                 "The answer had no field that can be read, so it approves nothing: clear to ask again."
             )
         ti.xcom_push(REVIEW_KEY, review)
+        self._ended = (shots, review)
         self._tell_assets(context, review)
         return chosen
+
+    def lineage(self) -> Lineage:
+        """What was shown, and how it ended."""
+        shots, review = self._ended or ((), None)
+        variants = [variant for shot in shots for variant in shot.variants]
+        shown = (dataset_of(one.path) or generation(one.runway_task_id, one.index) for one in variants)
+        facts: dict[str, Any] = facts_of(list(dict.fromkeys(one.runway_task_id for one in variants)))
+        if review is not None:
+            chosen = sum(shot["variant"] is not None for shot in review["shots"])
+            who = {name: review[name] for name in ("responded_by", "responded_at")}
+            facts["review"] = {"ending": review["ending"], "shots": len(shots), "chosen": chosen, **who}
+        return Lineage(tuple(shown), (), facts)
 
     def _read(self) -> list[Shot]:
         with runway_errors():

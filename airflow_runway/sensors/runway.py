@@ -21,6 +21,7 @@ from airflow_runway.core.polling.decisions import (
     timed_out,
 )
 from airflow_runway.core.protocol.gateways import checked_task_id
+from airflow_runway.core.saving.lineage import Lineage, facts_of, generations
 from airflow_runway.exceptions import RunwayError, error_of, runway_errors
 from airflow_runway.links.runway import RunwayTaskLink
 from airflow_runway.operators._waiting import WaitsForRunwayTask
@@ -137,6 +138,11 @@ class RunwayTaskSensor(BaseSensorOperator, WaitsForRunwayTask):
         """
         with self._ending_as_documented():
             return super().resume_execution(next_method, next_kwargs, context)
+
+    def lineage(self) -> Lineage:
+        """The generation that it has waited for."""
+        ids = [checked_task_id(self.runway_task_id)]
+        return Lineage(generations(ids), (), facts_of(ids, gateway=self.gateway_name))
 
     def deferral_expired(self, context: Context) -> TaskResult:
         """Our own time-out, which names the generation.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import ObjectStoragePath
@@ -13,6 +14,7 @@ from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.protocol.gateways import checked_task_id
+from airflow_runway.core.saving.lineage import Lineage, facts_of, generations, saved_files
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
 from airflow_runway.links.runway import RunwayClipsLink
@@ -91,6 +93,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
     #: Seconds to wait after so many tries of one file in vain; tests put a function here that returns 0.
     pause_between_tries: Callable[[int], float] = staticmethod(pause_before_retry)
     _saver: Saver | None = None
+    _manifests: Mapping[str, Manifest] = MappingProxyType({})
 
     def __init__(
         self,
@@ -159,10 +162,24 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         outcomes = saver.run(different)
         self._settle(saver, outcomes, context)
         self._report(saver, outcomes, destination, context)
-        manifests = {one.id: one.manifest for one in outcomes if one.manifest is not None}
+        manifests = self._manifests = {one.id: one.manifest for one in outcomes if one.manifest is not None}
         if self._is_one(self.runway_task_id):
             return manifests[ids[0]]
         return [manifests[one] for one in ids]
+
+    def lineage(self) -> Lineage:
+        """The generations, and the files that are saved of them."""
+        ids = list(dict.fromkeys(self._ids()))
+        told = [cost for one in self._manifests.values() if (cost := one["cost_credits"]) is not None]
+        facts = facts_of(
+            ids,
+            gateway=self.gateway_name,
+            route=self.route or "",
+            model=self.model,
+            cost=sum(told) if told else None,
+        )
+        files = [file for one in self._manifests.values() for file in one["files"]]
+        return Lineage(generations(ids), saved_files(files), facts)
 
     def on_kill(self) -> None:
         """Let downloads end; what is half there is thrown away."""

@@ -18,12 +18,14 @@ from airflow_runway.links.runway import RunwayClipsLink
 from airflow_runway.operators._batch.stoppable import StoppableBatch
 from airflow_runway.operators._budgeted import most_credits
 from airflow_runway.operators._dry_run import checked_flag, is_asked_for
+from airflow_runway.operators._lineage import lineage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
 
+    from airflow_runway.core.saving.lineage import Lineage
     from airflow_runway.operators._batch.manifest import BatchSummary
     from airflow_runway.operators._batch.phase import BatchPhase
     from airflow_runway.operators._batch.report import BatchReport
@@ -202,7 +204,7 @@ class RunwayBatchOperator(StoppableBatch):
         self._only_look(context)
         with self._stoppable(context):
             phase, store = self._begin(context)
-            report = self._report(context, phase)
+            self._told = report = self._report(context, phase)
             report.check()
             phase.settle_all(to_be_saved=bool(self.destination))
             report.save()
@@ -226,12 +228,26 @@ class RunwayBatchOperator(StoppableBatch):
         self._only_look(context)
         with self._stoppable(context):
             phase, store = self._begin(context)
-            report = self._report(context, phase)
+            self._told = report = self._report(context, phase)
             # None of it is there in an event of another task (airflow-facts §3).
             phase.settle(event.get("ended", {}), to_be_saved=bool(self.destination))
             report.save()
             self._find_bodies(phase)
             return self._go_on(phase, report, store, pauses=event.get("pauses", 0))
+
+    def lineage(self) -> Lineage:
+        """The media of all requests, and what is saved of them."""
+        from airflow_runway.operators._batch.requests import read_requests
+
+        lines = self._told.lines if self._told is not None else []
+        requests = read_requests(self.requests, self.hook.media_from, self.item_key)
+        return lineage_of(
+            self,
+            [one.payload for one in requests if one.payload is not None],
+            [line["runway_task_id"] or "" for line in lines],
+            cost=sum(line["credits"] for line in lines),
+            files=[file for line in lines for file in line["files"]],
+        )
 
     def deferral_expired(self, context: Context) -> BatchSummary:
         """Our own deadline: as if the trigger had reported that nothing more has ended."""

@@ -48,6 +48,7 @@ class BatchReport:
     ) -> None:
         self._options, self._hook, self._context = options, hook, context
         self._phase, self._log = phase, log
+        self.lines: list[BatchLine] = []
         self._origin = Origin(hook.settings.gateway.name, options.route, owner_of(context["ti"]))
 
     def check(self) -> None:
@@ -140,7 +141,7 @@ class BatchReport:
         :raises RunwayBatchError: an item did not end well, and a retry would not help.
         :raises RunwayBatchIncompleteError: an item did not end well, and all such may do better another time.
         """
-        lines = self._lines()
+        lines = self.lines = self._lines()
         manifest = self._write_manifest(lines)
         self._phase.conclude()
         summary = self._summary(lines, manifest)

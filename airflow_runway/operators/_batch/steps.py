@@ -62,6 +62,7 @@ class BatchSteps(RunwayOperatorBase):
     contact_sheet_frames: int
     pause_between_tries: Callable[[int], float]
     _phase: BatchPhase | None
+    _told: BatchReport | None = None
     _signal: StopSignal | None
 
     def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
