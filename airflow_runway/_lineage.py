@@ -28,7 +28,7 @@ class RunwayRunFacet(RunFacet):
     review: dict[str, Any] | None = None
 
 
-def operator_lineage(lineage: Lineage) -> OperatorLineage:
+def operator_lineage(lineage: Lineage) -> OperatorLineage[Dataset, RunFacet]:
     """The same, as OpenLineage has it.
 
     :param lineage: what a task read and made.
