@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+import airflow.sdk
 from airflow.sdk import ObjectStoragePath
 
 from airflow_runway._base_operator import RunwayOperatorBase, reported, whole_number
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_runway.transfers._saving.outcome import SaveOutcome
     from airflow_runway.transfers._saving.saver import Saver
 
+#: Airflow's own bound, in characters.
+LONGEST_PARTITION_KEY: Final = 250
 _chance = random.Random()  # noqa: S311 - spreads tries, hides nothing
 
 
@@ -78,6 +81,8 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         side), named like it with ``.poster.jpg``, and of a clip a contact sheet (``.sheet.jpg``). They are made in a
         process of their own, with 1 GiB and a minute for each file; where that fails, the log says so.
     :param contact_sheet_frames: of a contact sheet, evenly over the clip, at most 36; 0 = none is made.
+    :param partition_key: of the event of each plain ``Asset`` among the outlets, e.g. the shot, the product or the
+        language, so that a Dag can be scheduled by "all of these are there"; templated; from Airflow 3.3 on.
     :returns: the manifest, a dict, or a list of them, in order, if ``runway_task_id`` is no plain string.
 
     Outlets: an ``AssetAlias`` gets an asset event per file, so that Dags can be scheduled by "clip ready"; its extra
@@ -87,7 +92,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
     """
 
     template_fields: Sequence[str] = (
-        "runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id",
+        "runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id", "partition_key",
     )  # fmt: skip
     operator_extra_links = (RunwayClipsLink(),)
     #: Seconds to wait after so many tries of one file in vain; tests put a function here that returns 0.
@@ -109,6 +114,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         model: str | None = None,
         posters: bool = True,
         contact_sheet_frames: int = 9,
+        partition_key: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -127,6 +133,9 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         self.contact_sheet_frames = whole_number(
             "contact_sheet_frames", contact_sheet_frames, least=0, most=36
         )
+        if partition_key is not None and not hasattr(airflow.sdk, "PartitionedAssetTimetable"):
+            raise ValueError("partition_key needs Airflow 3.3 or newer.")
+        self.partition_key = partition_key
 
     @reported
     def execute(self, context: Context) -> Manifest | list[Manifest]:
@@ -142,6 +151,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         from airflow_runway.transfers._saving.destination import Destination, folder_at
         from airflow_runway.transfers._saving.saver import Saver, SaverOptions
 
+        self._check_partition_key()
         with runway_errors():
             ids = self._ids()
             different = list(dict.fromkeys(ids))
@@ -166,6 +176,17 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
         if self._is_one(self.runway_task_id):
             return manifests[ids[0]]
         return [manifests[one] for one in ids]
+
+    def _check_partition_key(self) -> None:
+        """Before anything is fetched: Airflow would refuse it when all is done."""
+        key = self.partition_key
+        if key is not None and not (
+            isinstance(key, str) and key.strip() and len(key) <= LONGEST_PARTITION_KEY
+        ):
+            raise RunwayConfigurationError(
+                f"partition_key is {str(key)[:60]!r}, not a text of 1 to {LONGEST_PARTITION_KEY} characters. Nothing "
+                "was fetched."
+            )
 
     def lineage(self) -> Lineage:
         """The generations, and the files that are saved of them."""
@@ -231,7 +252,7 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
                 path = ObjectStoragePath(entry["path"])
                 get_hook_lineage_collector().add_output_asset(context=path, uri=str(path))
         if self.outlets:
-            emit_asset_events(self.outlets, context["outlet_events"], saved)
+            emit_asset_events(self.outlets, context["outlet_events"], saved, self.partition_key)
 
 
 def _checked_file_name(pattern: str, runway_task_ids: Sequence[str]) -> FileName:

@@ -31,7 +31,10 @@ def asset_uri(path: str) -> str:
 
 
 def emit_asset_events(
-    outlets: Iterable[object], events: OutletEventAccessorsProtocol, saved: Sequence[tuple[Manifest, str]]
+    outlets: Iterable[object],
+    events: OutletEventAccessorsProtocol,
+    saved: Sequence[tuple[Manifest, str]],
+    partition_key: str | None = None,
 ) -> list[str]:
     """Tell Airflow of every saved file.
 
@@ -41,6 +44,7 @@ def emit_asset_events(
     :param outlets: of the operator.
     :param events: ``outlet_events`` of the context.
     :param saved: manifests, each with the path where it is stored.
+    :param partition_key: of the events of plain assets; ``None`` = none.
     :returns: URIs of the files.
     """
     files = [file_facts(manifest, entry, path) for manifest, path in saved for entry in manifest["files"]]
@@ -51,6 +55,8 @@ def emit_asset_events(
                 events[outlet].add(Asset(name=uri, uri=uri), extra=_extra(facts))
         elif isinstance(outlet, Asset) and files:
             events[outlet].extra["files"] = [_extra(facts) for facts in files]
+            if partition_key is not None:
+                events[outlet].add_partitions(partition_key)
     return uris
 
 

@@ -119,9 +119,15 @@ def test_an_odd_id_makes_a_harmless_name(save):
 
 def test_it_can_be_copied_and_templated():
     operator = RunwayToObjectStorageOperator(task_id="x", runway_task_id="t", destination="d")
-    assert {"runway_task_id", "destination", "file_name", "route", "model", "runway_conn_id"} == set(
-        operator.template_fields
-    )
+    assert {
+        "runway_task_id",
+        "destination",
+        "file_name",
+        "route",
+        "model",
+        "runway_conn_id",
+        "partition_key",
+    } == set(operator.template_fields)
     assert pickle.loads(pickle.dumps(operator.prepare_for_execution())).file_name == operator.file_name
 
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import airflow.sdk
 import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
+from airflow_runway.exceptions import RunwayConfigurationError
 from airflow_runway.transfers._saving.assets import asset_uri
 
 
@@ -32,6 +34,32 @@ def test_one_event_on_an_asset(save, world, context):
     save(outlets=[asset])
     files = context["outlet_events"][asset].extra["files"]
     assert [file["runway_task_id"] for file in files] == ["t1", "t1"]
+
+
+HAS_PARTITIONS = hasattr(airflow.sdk, "PartitionedAssetTimetable")
+
+
+@pytest.mark.skipif(not HAS_PARTITIONS, reason="Partitions of assets came with Airflow 3.3.")
+def test_the_event_of_an_asset_is_one_of_a_partition(save, context):
+    asset, alias = Asset("clips", uri="x-clips://all"), AssetAlias("clips")
+    context["outlet_events"] = OutletEventAccessors()
+    save(outlets=[asset, alias], partition_key="shot-7")
+    assert set(context["outlet_events"][asset].partition_keys) == {"shot-7"}
+    assert len(context["outlet_events"][alias].asset_alias_events) == 1
+
+
+@pytest.mark.skipif(not HAS_PARTITIONS, reason="Partitions of assets came with Airflow 3.3.")
+@pytest.mark.parametrize("key", ["", "  ", "x" * 251, 7])
+def test_what_is_no_key_is_told_before_anything_is_fetched(key, save, world, context):
+    context["outlet_events"] = OutletEventAccessors()
+    with pytest.raises(RunwayConfigurationError, match="partition_key is"):
+        save(outlets=[Asset("clips", uri="x-clips://all")], partition_key=key)
+
+
+@pytest.mark.skipif(HAS_PARTITIONS, reason="This Airflow has partitions of assets.")
+def test_before_3_3_it_is_told_when_the_dag_is_parsed(save):
+    with pytest.raises(ValueError, match=r"needs Airflow 3\.3"):
+        save(partition_key="shot-7")
 
 
 def test_an_event_says_what_its_clip_cost_and_whose_money_it_was(save, context):
