@@ -14,7 +14,6 @@ import base64
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import DAG, ObjectStoragePath, Param, task, task_group
 
 from airflow_runway.operators.review import RunwayReviewOperator
@@ -73,6 +72,8 @@ with DAG(
         @task(retries=2, retry_delay=timedelta(seconds=10), map_index_template=LABEL)
         def judge(manifest: dict[str, Any], prompt: str) -> float:
             """How good the model finds it."""
+            from airflow.providers.http.hooks.http import HttpHook
+
             sheet = ObjectStoragePath(manifest["files"][0]["contact_sheet"]).read_bytes()
             looked_at = {"prompt": prompt, "picture": base64.b64encode(sheet).decode()}
             return float(HttpHook(http_conn_id="judge").run("score", json=looked_at).json()["score"])

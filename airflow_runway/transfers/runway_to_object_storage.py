@@ -15,6 +15,7 @@ from airflow_runway.core.limits import LARGEST_OUTPUT
 from airflow_runway.core.owner import owner_of
 from airflow_runway.core.polling.backoff import backoff
 from airflow_runway.core.protocol.gateways import checked_task_id
+from airflow_runway.core.redaction import redact
 from airflow_runway.core.saving.lineage import Lineage, facts_of, generations, saved_files
 from airflow_runway.core.saving.naming import DEFAULT_PATTERN, FileName
 from airflow_runway.exceptions import RunwayConfigurationError, RunwayReadRefusedError, runway_errors
@@ -184,8 +185,8 @@ class RunwayToObjectStorageOperator(RunwayOperatorBase):
             isinstance(key, str) and key.strip() and len(key) <= LONGEST_PARTITION_KEY
         ):
             raise RunwayConfigurationError(
-                f"partition_key is {str(key)[:60]!r}, not a text of 1 to {LONGEST_PARTITION_KEY} characters. Nothing "
-                "was fetched."
+                f"partition_key is {redact(key, limit=60)!r}, not a text of 1 to {LONGEST_PARTITION_KEY} characters. "
+                "Nothing was fetched."
             )
 
     def lineage(self) -> Lineage:

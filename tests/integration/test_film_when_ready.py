@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow import __version__ as airflow_version
+from integration.media import decode
 
 pytestmark = pytest.mark.skipif(airflow_version < "3.3", reason="Partitions of assets came with Airflow 3.3.")
 
@@ -30,8 +31,10 @@ def test_it_starts_without_the_one_that_failed(airflow, emulator, tmp_path):
     (run,) = runs(airflow)
     assert airflow.wait_for_run("film_when_ready", run["dag_run_id"], 120) == "success"
     there = airflow.xcom("film_when_ready", run["dag_run_id"], "shots_there")
-    assert there == sorted(f"file://{path}" for path in (tmp_path / "shots").glob("*.mp4"))
+    assert there == sorted(f"file://{path}" for path in (tmp_path / "shots").glob("?-*.mp4"))
     assert len(there) == 3
+    film = airflow.xcom("film_when_ready", run["dag_run_id"], "cut")
+    assert decode(tmp_path / "shots" / film.rpartition("/")[2]).seconds == pytest.approx(6, abs=0.2)
     keys = {
         event["partition_key"] for event in airflow.request("GET", "/api/v2/assets/events")["asset_events"]
     }
