@@ -156,6 +156,7 @@ class Prober:
         if self._closed or self._replaced > _MOST_REPLACED:
             raise UnmeasuredError("too many files before it had to be given up")
         until = time.monotonic() + question.seconds
+        may_be_spent = self._process is not None
         try:
             process = self._process = self._process or _Process()
             watchdog = threading.Timer(question.seconds, process.end)
@@ -169,9 +170,13 @@ class Prober:
             self._end()
             raise
         except (OSError, EOFError, ValueError, TypeError) as error:
+            late = time.monotonic() >= until
+            spent = may_be_spent and not late and self._process is not None and not self._process.has_replied
             self._end()
             self._replaced += 1
-            late = time.monotonic() >= until
+            if spent:
+                # The file before was too much for it, though it had answered: this one was not even begun.
+                return self._asked(file, size, question)
             raise UnmeasuredError(
                 f"it took more than {question.seconds:g} s"
                 if late
@@ -211,6 +216,8 @@ class _Process:
                 start_new_session=True,
             )
         self._socket = ours
+        #: Whether anything came of the last request.
+        self.has_replied = False
         self.end = weakref.finalize(self, _end, self._popen, ours)
         helper.send(ours, json.dumps({"paths": [path for path in sys.path if path]}).encode())
 
@@ -224,9 +231,11 @@ class _Process:
         :returns: the answer, and the pictures that belong to it.
         :raises EOFError: the process is gone, or was ended; also ``OSError``.
         """
+        self.has_replied = False
         helper.send(self._socket, json.dumps(request).encode())
         while True:
             answer = json.loads(helper.receive(self._socket, _LONGEST_MESSAGE))
+            self.has_replied = True
             if not isinstance(answer, dict) or "read" not in answer:
                 answer = dict(answer)
                 lengths = [length for length in answer.get("stills", []) if length]
