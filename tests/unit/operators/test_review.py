@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_runway.core.review.form import REJECT, USE
 from airflow_runway.exceptions import RunwayConfigurationError
@@ -41,7 +41,7 @@ def asked(monkeypatch):
 
 @pytest.fixture
 def context():
-    return {"ti": FakeTaskInstance(), "outlet_events": defaultdict(lambda: SimpleNamespace(extra={}))}
+    return {"ti": FakeTaskInstance(), "outlet_events": OutletEventAccessors()}
 
 
 def review(**fields):
