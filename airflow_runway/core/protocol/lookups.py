@@ -6,6 +6,7 @@ It is only read, and reading is free.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from airflow_runway.core.facts import CoreError, ErrorKind, core_error
 from airflow_runway.core.protocol.gateways import is_task_id
@@ -57,7 +58,9 @@ def read_one(gateway: Gateway, kind: str, identifier: str) -> Exchange[dict[str,
     path = _path(gateway, kind)
     if not is_task_id(identifier):
         raise core_error(ErrorKind.CONFIGURATION, f"{redact(identifier, limit=60)!r} can be no id of {kind}.")
-    return (yield from read_object(gateway, f"{path}/{identifier}", f"{identifier} of its {kind}"))
+    return (
+        yield from read_object(gateway, f"{path}/{quote(identifier, safe='')}", f"{identifier} of its {kind}")
+    )
 
 
 def find(gateway: Gateway, kind: str, name: str) -> Exchange[dict[str, Any]]:

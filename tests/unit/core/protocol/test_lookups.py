@@ -64,6 +64,11 @@ def test_one_is_read_by_its_id(kind):
     assert (paths, found) == ([f"/v1/{kind}/an-id"], row("a"))
 
 
+def test_an_id_is_no_query_and_no_path():
+    paths, _ = run(lookups.read_one(RUNWAY, "voices", "a?limit=1#x%2f"), says(row("a")))
+    assert paths == ["/v1/voices/a%3Flimit%3D1%23x%252f"]
+
+
 @pytest.mark.parametrize("identifier", ["", "a/b", "..", "a b", "*", None])
 def test_what_can_be_no_id_is_not_asked_for(identifier):
     with raises(ErrorKind.CONFIGURATION):
