@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -12,6 +12,7 @@ from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_runway._base_operator import TellsLineage, reported
+from airflow_runway.core.gallery.addresses import prefix_of
 from airflow_runway.core.review.answer import Ending, review_of
 from airflow_runway.core.review.form import REJECT, USE, body_of, fields_of
 from airflow_runway.core.review.shots import read_shots, shots_from_json
@@ -133,7 +134,7 @@ class RunwayReviewOperator(HITLOperator, TellsLineage):
         run = f"{base}/dags/{quote(ti.dag_id, safe='')}/runs/{quote(ti.run_id, safe='')}"
         self.body = body_of(
             shots,
-            f"{urlsplit(base).path}/runway" if has_pages else "",
+            prefix_of(base) if has_pages else "",
             f"{run}/plugin/runway-gallery" if has_pages else "",
             self.body or "",
         )

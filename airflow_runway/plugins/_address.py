@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-from urllib.parse import urlsplit
-
 from airflow.configuration import conf
 
-#: Below the path of ``[api] base_url``.
-PREFIX: Final = "/runway"
+from airflow_runway.core.gallery.addresses import prefix_of, root_of
 
 
 def is_on() -> bool:
@@ -18,9 +14,13 @@ def is_on() -> bool:
 
 def prefix() -> str:
     """The path below which the pages are, as a browser asks for it."""
-    return root() + PREFIX
+    return prefix_of(_base_url())
 
 
 def root() -> str:
     """The path of ``[api] base_url``, below which Airflow's own pages are; empty for the root of its host."""
-    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    return root_of(_base_url())
+
+
+def _base_url() -> str:
+    return conf.get("api", "base_url", fallback="") or ""

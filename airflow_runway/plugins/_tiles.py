@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
 
+from airflow_runway.core.gallery.addresses import file_address, one_file
 from airflow_runway.core.gallery.generations import Generation, Shown
 from airflow_runway.core.gallery.saved import STILLS, SavedFile, file_of, manifest_in, shelf_of
 from airflow_runway.core.redaction import redact
@@ -189,7 +189,7 @@ class Tiles:
         if file is None:
             return None
         urls = {
-            kind: f"{address}&index={entry['index']}&kind={kind}"
+            kind: one_file(address, entry["index"], kind)
             for kind in ("output", *STILLS)
             if kind == "output"
             or (entry.get(kind) and file_of(found.manifest, entry, kind, found.shelf, self._prefixes))
@@ -198,13 +198,9 @@ class Tiles:
 
     def _address(self, saver: TaskRecord, runway_task_id: str) -> str:
         """The address of the files of a generation, but for which."""
-        query = {
-            "run_id": saver.run_id,
-            "task_id": saver.task_id,
-            "map_index": saver.map_index,
-            "generation": runway_task_id,
-        }
-        return f"{self._base}/file/{quote(saver.dag_id, safe='')}?{urlencode(query)}"
+        return file_address(
+            self._base, saver.dag_id, saver.run_id, saver.task_id, saver.map_index, runway_task_id
+        )
 
 
 def ids_of(generation: Generation) -> tuple[str, ...]:

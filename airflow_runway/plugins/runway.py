@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_runway.plugins._address import PREFIX, is_on, prefix
+from airflow_runway.core.gallery.addresses import PREFIX
+from airflow_runway.plugins._address import is_on, prefix
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

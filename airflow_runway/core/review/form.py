@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
+
+from airflow_runway.core.gallery.addresses import file_address, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,16 +24,22 @@ REJECT: Final = "Reject all"
 NONE: Final = "none"
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+#: Where a bare address begins to be one: ``http://``, ``www.``, ``mailto:``, ``xmpp:``, ``name@``, ``//``.
+_ADDRESS = re.compile(r"https?|ftp|www|mailto|xmpp|@|/(?=/)", re.IGNORECASE)
+#: A word joiner, U+2060.
+_UNSEEN: Final = "\u2060"
 #: Variants beside each other.
 _COLUMNS: Final = 3
 
 
 def plain(text: str) -> str:
-    """A stranger's words, of which nothing is markup.
+    """A stranger's words, of which nothing is markup, nor a link that the approver could follow.
+
+    Airflow's form makes links of bare addresses, escaped or not: a character that is not seen keeps it from that.
 
     :param text: any.
     """
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return _ADDRESS.sub(f"\\g<0>{_UNSEEN}", _MARKUP.sub(r"\\\1", " ".join(text.split())))
 
 
 def body_of(shots: Sequence[Shot], base: str, gallery: str, intro: str = "") -> str:
@@ -78,15 +85,10 @@ def _picture(variant: Variant, base: str) -> str:
     if not base or not isinstance(owner, Mapping) or not kind:
         return "no picture"
     index = owner.get("map_index")
-    query = {
-        "run_id": owner.get("run_id"),
-        "task_id": owner.get("task_id"),
-        "map_index": -1 if index is None else index,
-        "generation": variant.runway_task_id,
-        "index": variant.index,
-        "kind": kind,
-    }
-    address = f"{base}/file/{quote(str(owner.get('dag_id')), safe='')}?{urlencode(query)}"
+    dag_id, run_id, task_id = (str(owner.get(name)) for name in ("dag_id", "run_id", "task_id"))
+    map_index = index if isinstance(index, int) else -1
+    files = file_address(base, dag_id, run_id, task_id, map_index, variant.runway_task_id)
+    address = one_file(files, variant.index, kind)
     return f"![{variant.name}]({address.replace('(', '%28').replace(')', '%29')})"
 
 

@@ -39,6 +39,19 @@ def test_words_are_no_markup(text):
     assert "\n" not in plain(text)
 
 
+#: As Airflow's form reads Markdown: bare addresses become links.
+LINKING = MarkdownIt("gfm-like")
+ADDRESSES = [
+    "https://evil.example/approve", "see www.evil.example now", "mailto:a@evil.example", "a@evil.example", "HTTP://x.yz",
+    "ftp://evil.example", "//evil.example/x", "xmpp:a@evil.example/x", "http\\://evil.example",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ADDRESSES) | st.text(max_size=10), max_size=3).map("".join))
+def test_no_address_is_a_link(text):
+    assert "<a " not in LINKING.render(f"x {plain(text)}")
+
+
 @given(st.text(max_size=60))
 def test_words_stay_in_their_cell(text):
     html = MARKDOWN.render(f"| a | b |\n| - | - |\n| {plain(text)} | end |")
