@@ -237,13 +237,10 @@ class RunwayBatchOperator(StoppableBatch):
 
     def lineage(self) -> Lineage:
         """The media of all requests, and what is saved of them."""
-        from airflow_runway.operators._batch.requests import read_requests
-
         lines = self._told.lines if self._told is not None else []
-        requests = read_requests(self.requests, self.hook.media_from, self.item_key)
         return lineage_of(
             self,
-            [one.payload for one in requests if one.payload is not None],
+            [one.payload for one in self._listed if one.payload is not None],
             [line["runway_task_id"] or "" for line in lines],
             cost=sum(line["credits"] for line in lines),
             files=[file for line in lines for file in line["files"]],

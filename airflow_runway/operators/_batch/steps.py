@@ -17,7 +17,7 @@ from airflow_runway.exceptions import RunwayError, RunwayNotAcceptedError
 from airflow_runway.operators._dry_run import is_asked_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -62,7 +62,9 @@ class BatchSteps(RunwayOperatorBase):
     contact_sheet_frames: int
     pause_between_tries: Callable[[int], float]
     _phase: BatchPhase | None
+    #: The report of this phase, and the list as it was read in it.
     _told: BatchReport | None = None
+    _listed: Sequence[Request] = ()
     _signal: StopSignal | None
 
     def _begin(self, context: Context) -> tuple[BatchPhase, BatchStore]:
@@ -120,7 +122,8 @@ class BatchSteps(RunwayOperatorBase):
     def _requests(self) -> list[Request]:
         from airflow_runway.operators._batch.requests import read_requests
 
-        return read_requests(self.requests, self.hook.media_from, self.item_key, self.label_field)
+        self._listed = read_requests(self.requests, self.hook.media_from, self.item_key, self.label_field)
+        return self._listed
 
     def _find_bodies(self, phase: BatchPhase) -> None:
         """The list as it is now, as far as it is there: what is recorded needs none."""
