@@ -87,8 +87,7 @@ class InspectionRoutes:
             return JSONResponse(task_list(self._world))
         last = deque(self._world.tasks(), maxlen=MOST_LISTED)
         shown = [self._world.observe(task) for task in reversed(last)]
-        charged = ledger(self._world)
-        return HTMLResponse(task_list_page(shown, len(charged["charges"]), charged["total_credits"]))
+        return HTMLResponse(task_list_page(shown, len(self._world.tasks()), -self._world.balance(0)))
 
     async def task_page(self, request: Request) -> Response:
         """One task for a person in a browser."""

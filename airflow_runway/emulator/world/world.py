@@ -17,7 +17,7 @@ from airflow_runway.emulator.world.concurrency import ModelQueue
 from airflow_runway.emulator.world.task import Snapshot, WorldTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from airflow_runway.emulator.world.job import Job
     from airflow_runway.emulator.world.lifecycle import Lifecycle
@@ -99,7 +99,7 @@ class World:
         """
         return self._tasks.get(runway_task_id)
 
-    def tasks(self) -> Iterable[WorldTask]:
+    def tasks(self) -> Collection[WorldTask]:
         """Every task ever accepted, oldest first."""
         return self._tasks.values()
 
