@@ -50,10 +50,15 @@ def body_of(shots: Sequence[Shot], base: str, gallery: str, intro: str = "") -> 
     :param gallery: the address of the run's *Gallery*, where clips can be played; empty = there is none.
     :param intro: what the author says first, Markdown.
     """
-    known = [one for shot in shots for variant in shot.variants if (one := _cost(variant)) is not None]
+    known = {
+        variant.runway_task_id: one
+        for shot in shots
+        for variant in shot.variants
+        if (one := _cost(variant)) is not None
+    }
     parts = [intro] if intro else []
     moving = f" [Watch them move in the gallery]({gallery})." if gallery else ""
-    cost = f" They have cost {sum(known):g} credits." if known else ""
+    cost = f" They have cost {sum(known.values()):g} credits." if known else ""
     parts.append(f"Choose a variant of each shot below, or *{NONE}*.{cost}{moving}")
     for shot in shots:
         parts.append(f"### {shot.number}. {plain(shot.label)}")

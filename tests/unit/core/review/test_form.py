@@ -106,6 +106,12 @@ def test_without_pages_there_is_no_picture_and_no_link():
     assert "an\\-id" in body
 
 
+def test_a_generation_that_is_offered_twice_has_cost_once():
+    assert "They have cost 50 credits" in body_of(
+        read_shots([[manifest("one"), manifest("two")], manifest("one")]), "", ""
+    )
+
+
 def test_a_shot_of_which_nothing_was_made_says_so_and_has_no_field():
     shots = read_shots([None, manifest()])
     assert "There is nothing to choose from" in body_of(shots, "", "")
