@@ -46,7 +46,7 @@ def task_page(snapshot: Snapshot, links: Sequence[str]) -> str:
         ("Route", f"{escape(task.gateway)} <code>{escape(task.route)}</code>"),
         ("Model", escape(task.model)),
         ("Asked for", _asked(job)),
-        ("Cost", _money(snapshot)),
+        ("Credits", _money(snapshot)),
         ("Created", iso(task.created_at)),
         ("Read", f"{task.reads} times"),
         ("Id", f"<code>{task.id}</code>"),
@@ -58,9 +58,6 @@ def task_page(snapshot: Snapshot, links: Sequence[str]) -> str:
         f'<progress max="1" value="{snapshot.progress}"></progress>',
         f"<dl>{told}</dl>",
     ]
-    shown = _input(job, task.id)
-    if shown:
-        parts.append(f"<h2>Input</h2>{shown}")
     if links:
         made = "".join(
             f"<p>{_RESULTS[one.kind].format(escape(link))}</p>"
@@ -70,6 +67,9 @@ def task_page(snapshot: Snapshot, links: Sequence[str]) -> str:
     elif snapshot.status is TaskStatus.FAILED:
         failure, code = task.lifecycle.failure or "", task.lifecycle.failure_code or ""
         parts.append(f"<p>{escape(failure)} <code>{escape(code)}</code></p>")
+    shown = _input(job, task.id)
+    if shown:
+        parts.append(f"<h2>Input</h2>{shown}")
     return _page(snapshot.word, "".join(parts), reloads=not _has_ended(snapshot))
 
 
