@@ -92,3 +92,16 @@ def test_what_an_answer_means(options, fields, ending, variants, guarded, saved,
     # Instances of an earlier answer, which this one has no use for, are removed.
     used = [one["state"] for one in guarded.task_instances("review", saved) if one["task_id"] == "use"]
     assert [state for state in used if state not in {"removed", "skipped"}] == ["success"] * len(chosen)
+
+
+def test_silence_is_no_approval_and_no_failure(guarded):
+    guarded.wait_for_dag("silent")
+    run_id = guarded.trigger_dag("silent", {})
+    assert guarded.wait_for_run("silent", run_id) == "success"
+    review = guarded.xcom("silent", run_id, "choose", "review")
+    assert (review["ending"], review["responded_by"]) == ("silence", None)
+    assert [shot["variant"] for shot in review["shots"]] == [None, None]
+    states = {
+        one["task_id"]: (one["state"], one["try_number"]) for one in guarded.task_instances("silent", run_id)
+    }
+    assert states == {"choose": ("success", 1), "use": ("skipped", 0)}
