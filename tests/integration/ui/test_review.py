@@ -89,6 +89,9 @@ def test_what_an_answer_means(options, fields, ending, variants, guarded, saved,
     told = {"admin", None} if ending == "unusable" else {"admin"}
     assert review["responded_by"] in told
     assert bool(review["responded_at"]) == bool(review["responded_by"])
+    path_of_events = "/api/v2/assets/events?source_dag_id=review&limit=100"
+    events = guarded.request("GET", path_of_events)["asset_events"]
+    assert max(events, key=lambda event: event["id"])["extra"]["review"] == review
     # Instances of an earlier answer, which this one has no use for, are removed.
     used = [one["state"] for one in guarded.task_instances("review", saved) if one["task_id"] == "use"]
     assert [state for state in used if state not in {"removed", "skipped"}] == ["success"] * len(chosen)
